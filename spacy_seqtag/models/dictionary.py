@@ -1,0 +1,137 @@
+"""A dictionary of the training data's words, and the embedding that looks words up in it."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import srsly
+
+from spacy.attrs import ORTH
+from spacy.lookups import Lookups
+from spacy.tokens import Doc
+from thinc.api import Model, xp2torch
+from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
+
+from . import pytorch
+from .shim import construct, module_shim, wrap_module
+from .types import Embed
+
+TABLE = "seqtag_dictionary"
+"""Name of the lookups table: words and how often the training data has them, in the order of their rows."""
+N_SPECIAL = 2
+"""Rows before the first word's: [UNK] and [PAD]."""
+
+EmbedIds = Model[tuple[Ints1d, Floats1d], Floats2d]
+
+
+def read_dictionary(path: Path) -> Lookups:
+    """Read a dictionary for ``[initialize.lookups]``.
+
+    Args:
+        path: JSON file that maps each word to how often the training data has it, as ``convert`` writes it.
+
+    Raises:
+        ValueError: If the file is missing or not such a mapping.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"no dictionary at {path}: `python -m spacy_seqtag convert` writes one beside train.spacy")
+    counts = srsly.read_json(path)
+    if not isinstance(counts, dict) or not all(isinstance(count, int) and count > 0 for count in counts.values()):
+        raise ValueError(f"{path} is no dictionary: it must map each word to a positive count")
+    lookups = Lookups()
+    lookups.add_table(TABLE, counts)
+    return lookups
+
+
+def build_dictionary_embed(width: int | None = None, unk_alpha: float = 0.25, dropout: float = 0.0) -> Embed:
+    """Embed words by their row in the dictionary of the training data: row 0 is [UNK], row 1 [PAD].
+
+    The dictionary comes from ``nlp.vocab.lookups`` (see :func:`read_dictionary`) and is saved with the layer. In
+    training a word that occurs ``count`` times is read as [UNK] with probability ``unk_alpha / (unk_alpha + count)``.
+
+    Args:
+        width: Width of the vectors; None where the number of classes decides it.
+        unk_alpha: Strength of the word dropout.
+        dropout: Dropout on the vectors.
+    """
+    layer: EmbedIds = wrap_module(
+        "word_embedding",
+        partial(pytorch.WordEmbedding, dropout=dropout),
+        init=init_embed_ids,
+        convert_inputs=convert_inputs,
+        nO=width,
+    )
+    # Word forms are kept as spaCy's 64-bit hashes, sorted, to look up whole batches at once.
+    attrs = {
+        "hashes": np.zeros(0, dtype="uint64"),
+        "rows": np.zeros(0, dtype="int64"),
+        "unk_prob": np.zeros(0, dtype="float32"),
+        "unk_alpha": unk_alpha,
+    }
+    return Model("dictionary_embed", forward, init=init, layers=[layer], dims={"nO": width}, attrs=attrs)
+
+
+def init(model: Embed, X: list[Doc] | None = None, Y: list[Floats2d] | None = None) -> None:
+    if X and not len(model.attrs["hashes"]):
+        lookups = X[0].vocab.lookups
+        if not lookups.has_table(TABLE):
+            raise ValueError(
+                "DictionaryEmbed found no dictionary of the training data. Add to the config:\n"
+                '[initialize.lookups]\n@misc = "spacy-seqtag.Dictionary.v1"\npath = "corpus/dictionary.json"'
+            )
+        table = lookups.get_table(TABLE)
+        hashes = np.fromiter(table.keys(), dtype="uint64", count=len(table))
+        counts = np.fromiter(table.values(), dtype="float32", count=len(table))
+        order = np.argsort(hashes)
+        alpha = model.attrs["unk_alpha"]
+        model.attrs["hashes"] = hashes[order]
+        model.attrs["rows"] = order + N_SPECIAL
+        model.attrs["unk_prob"] = (alpha / (alpha + counts[order])).astype("float32")
+    layer: EmbedIds = model.layers[0]
+    if Y and model.has_dim("nO") is None:
+        model.set_dim("nO", Y[0].shape[1])
+    layer.set_dim("nO", model.get_dim("nO"))
+    layer.set_dim("nI", len(model.attrs["hashes"]) + N_SPECIAL)
+    layer.initialize()
+
+
+def forward(
+    model: Embed, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    layer: EmbedIds = model.layers[0]
+    lengths = [len(doc) for doc in docs]
+    vectors, backprop_layer = layer(look_up(model, docs), is_train)
+
+    def backprop(d_vectors: list[Floats2d]) -> list[Doc]:
+        backprop_layer(model.ops.flatten(d_vectors))
+        return docs
+
+    return model.ops.unflatten(vectors, lengths), backprop
+
+
+def look_up(model: Embed, docs: list[Doc]) -> tuple[Ints1d, Floats1d]:
+    """Rows of all tokens, one document after the other, and the probability of each to be read as [UNK]."""
+    hashes = model.attrs["hashes"]
+    words = np.concatenate([doc.to_array(ORTH) for doc in docs]).astype("uint64")
+    position = np.searchsorted(hashes, words)
+    position[position == len(hashes)] = 0
+    known = hashes[position] == words if len(hashes) else np.zeros(len(words), dtype=bool)
+    rows = np.full(len(words), pytorch.UNK, dtype="int64")
+    rows[known] = model.attrs["rows"][position[known]]
+    unk_prob = np.zeros(len(words), dtype="float32")
+    unk_prob[known] = model.attrs["unk_prob"][position[known]]
+    return model.ops.asarray(rows), model.ops.asarray(unk_prob)
+
+
+def init_embed_ids(model: EmbedIds, X: Any = None, Y: Any = None) -> None:
+    construct(model, rows=model.get_dim("nI"), width=model.get_dim("nO"))
+
+
+def convert_inputs(
+    model: EmbedIds, inputs: tuple[Ints1d, Floats1d], is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], None]]:
+    device = module_shim(model).device
+    args = tuple(xp2torch(x, device=device) for x in inputs)
+    return ArgsKwargs(args=args, kwargs={}), lambda d_inputs: None

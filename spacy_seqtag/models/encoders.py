@@ -1,0 +1,121 @@
+"""The registered encoders: token vectors in, token vectors in context out."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from thinc.api import torch2xp, xp2torch
+from thinc.types import ArgsKwargs, Floats3d
+
+from . import pytorch
+from .pytorch.rnn import Cell
+from .shim import construct, module_shim, wrap_module
+from .types import Encode, EncodePadded, PaddedBatch
+from .windows import with_windows
+
+WINDOW = 256
+"""Most tokens that an encoder reads at once; most documents are shorter."""
+
+
+def build_mlp(width: int | None = None, depth: int = 1, dropout: float = 0.0) -> Encode:
+    """Linear layers with ReLU, the same at every token.
+
+    Args:
+        width: Width of each layer and of the output; None where the number of classes decides it.
+        depth: Number of layers.
+        dropout: Dropout after each layer.
+    """
+    return encoder("mlp", partial(pytorch.MLP, depth=depth, dropout=dropout), width, context=0)
+
+
+def build_cnn(width: int | None = None, kernel_size: int = 3, depth: int = 1, dropout: float = 0.0) -> Encode:
+    """Convolutions along the document.
+
+    Args:
+        width: Number of filters and output width; None where the number of classes decides it.
+        kernel_size: Tokens under a filter, odd.
+        depth: Number of layers.
+        dropout: Dropout after each layer.
+    """
+    build = partial(pytorch.CNN, kernel_size=kernel_size, depth=depth, dropout=dropout)
+    return encoder("cnn", build, width, context=depth * (kernel_size // 2))
+
+
+def build_rnn(
+    width: int | None = None,
+    cell: Cell = "lstm",
+    depth: int = 1,
+    bidirectional: bool = True,
+    dropout: float = 0.0,
+    context: int = 32,
+) -> Encode:
+    """A recurrent network along the document.
+
+    Args:
+        width: Output width, both directions together; None where the number of classes decides it.
+        cell: "rnn", "lstm" or "gru".
+        depth: Number of layers.
+        bidirectional: Whether to read from both ends.
+        dropout: Dropout after each layer.
+        context: Tokens read on each side of a window of a long document.
+    """
+    build = partial(pytorch.RNN, cell=cell, depth=depth, bidirectional=bidirectional, dropout=dropout)
+    return encoder(cell, build, width, context=context)
+
+
+def build_transformer(
+    width: int | None = None,
+    depth: int = 1,
+    n_heads: int = 1,
+    feed_forward_width: int = 256,
+    dropout: float = 0.0,
+    context: int = 32,
+) -> Encode:
+    """Transformer blocks, with positions, trained from scratch.
+
+    Args:
+        width: Width of the blocks and of the output; None where the number of classes decides it.
+        depth: Number of blocks.
+        n_heads: Number of attention heads; divides the width.
+        feed_forward_width: Width inside the feed-forward layers.
+        dropout: Dropout inside the blocks.
+        context: Tokens read on each side of a window of a long document.
+    """
+    build = partial(
+        pytorch.Transformer, depth=depth, n_heads=n_heads, feed_forward_width=feed_forward_width, dropout=dropout
+    )
+    return encoder("transformer", build, width, context=context)
+
+
+def encoder(name: str, build: Callable[..., torch.nn.Module], width: int | None, *, context: int) -> Encode:
+    """Make a Thinc encoder of a PyTorch one.
+
+    Args:
+        name: Name of the layer.
+        build: Returns the module, called with ``input_width`` and ``width``.
+        width: Output width, if known.
+        context: See :func:`~spacy_seqtag.models.windows.with_windows`.
+    """
+    layer: EncodePadded = wrap_module(
+        name, build, init=init, convert_inputs=convert_inputs, nO=width
+    )
+    return with_windows(layer, size=max(WINDOW, 4 * context), context=context)
+
+
+def init(model: EncodePadded, X: Any = None, Y: Any = None) -> None:
+    construct(model, input_width=model.get_dim("nI"), width=model.get_dim("nO"))
+
+
+def convert_inputs(
+    model: EncodePadded, batch: PaddedBatch, is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], tuple[Floats3d]]]:
+    Xp, lengths = batch
+    device = module_shim(model).device
+    x = xp2torch(Xp, requires_grad=is_train, device=device)
+    mask = torch.arange(x.shape[1], device=device) < xp2torch(lengths, device=device).unsqueeze(1)
+
+    def to_thinc(d_inputs: ArgsKwargs) -> tuple[Floats3d]:
+        return (torch2xp(d_inputs.args[0]),)
+
+    return ArgsKwargs(args=(x, mask), kwargs={}), to_thinc

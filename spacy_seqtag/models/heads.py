@@ -1,0 +1,100 @@
+"""The models of the components: token vectors in context in, a score for each class out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from thinc.api import Model, chain, torch2xp, with_array, xp2torch
+from thinc.types import ArgsKwargs, Floats2d
+
+from .shim import construct, module_shim, wrap_module
+from .types import Embed, Encode, Scorer, Tok2Vec
+
+Linear = Model[Floats2d, Floats2d]
+
+
+def build_linear_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
+    """A linear layer that scores each token's classes, on vectors from a ``tok2vec`` or a listener to one.
+
+    Args:
+        tok2vec: The token vectors.
+        nO: Number of classes; None to take it from the component's labels.
+    """
+    width = tok2vec.maybe_get_dim("nO")
+    linear: Linear = wrap_module(
+        "linear", build_linear, init=init_linear, convert_inputs=convert_inputs, nI=width, nO=nO
+    )
+    model: Scorer = chain(tok2vec, with_array(linear))
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", linear)
+    model.init = init_linear_head
+    model.attrs["resize_output"] = resize_linear_head
+    return model
+
+
+def init_linear_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
+    tok2vec, output = model.layers
+    linear: Linear = model.get_ref("output_layer")
+    tok2vec.initialize(X)
+    if X:
+        linear.set_dim("nI", tok2vec.predict(X)[0].shape[1])
+    if Y:
+        linear.set_dim("nO", Y[0].shape[1])
+    output.initialize()
+
+
+def resize_linear_head(model: Scorer, nO: int) -> Scorer:
+    """Add classes after the present ones, whose weights stay as they are."""
+    linear: Linear = model.get_ref("output_layer")
+    shim = module_shim(linear)
+    old = shim.module
+    linear.set_dim("nO", nO, force=True)
+    shim.construct({"nI": linear.get_dim("nI"), "nO": nO})
+    with torch.no_grad():
+        for name, parameter in shim.module.named_parameters():
+            kept = old.get_parameter(name)
+            parameter[: len(kept)] = kept
+    for node in model.walk():
+        if node.has_dim("nO") is not None and node is not linear and node in (model, model.layers[1]):
+            node.set_dim("nO", nO, force=True)
+    return model
+
+
+def build_linear(*, nI: int, nO: int) -> torch.nn.Linear:
+    return torch.nn.Linear(nI, nO)
+
+
+def init_linear(model: Linear, X: Any = None, Y: Any = None) -> None:
+    construct(model, nI=model.get_dim("nI"), nO=model.get_dim("nO"))
+
+
+def convert_inputs(
+    model: Linear, X: Floats2d, is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
+    x = xp2torch(X, requires_grad=is_train, device=module_shim(model).device)
+    return ArgsKwargs(args=(x,), kwargs={}), lambda d_inputs: torch2xp(d_inputs.args[0])
+
+
+def build_direct_head(embed: Embed, encode: Encode) -> Scorer:
+    """An encoder whose output width is the number of classes: its output is the scores, with no linear layer.
+
+    Args:
+        embed: The token vectors; one whose width is None is made as wide as there are classes.
+        encode: The encoder, its width None.
+    """
+    model: Scorer = chain(embed, encode)
+    model.set_ref("embed", embed)
+    model.set_ref("output_layer", encode)
+    model.init = init_direct_head
+    return model
+
+
+def init_direct_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
+    embed: Embed = model.get_ref("embed")
+    encode: Encode = model.get_ref("output_layer")
+    if Y:
+        encode.set_dim("nO", Y[0].shape[1])
+        if embed.has_dim("nO") is None:
+            embed.set_dim("nO", Y[0].shape[1])
+    embed.initialize(X)
+    encode.initialize(embed.predict(X) if X else None)

@@ -1,0 +1,146 @@
+"""The bridge between Thinc and PyTorch modules whose sizes are known only at initialization."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import srsly
+import torch
+from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.layers.pytorchwrapper import forward
+from thinc.shims import Shim
+from thinc.types import ArgsKwargs, FloatsXd
+
+Dims = dict[str, int]
+
+
+class ModuleShim(PyTorchShim):
+    """A ``PyTorchShim`` that builds its module when the sizes are known, be it from data or from a saved model.
+
+    It differs from its parent in that the module rests in evaluation mode, so that threads can predict at once; that
+    the optimizer's parameter averages apply to it; that a copy is a new set of parameters to the optimizer; and that
+    weights load without unpickling code.
+
+    Args:
+        build: Called with the sizes as keywords, returns the module.
+    """
+
+    def __init__(self, build: Callable[..., torch.nn.Module]) -> None:
+        super().__init__(None)
+        self.build = build
+
+    def construct(self, dims: Dims) -> None:
+        """Build the module with fresh weights, on the device in use."""
+        self.cfg = dict(dims)
+        self._model = self.build(**dims).to(get_torch_default_device()).eval()
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module; an error if there is none yet."""
+        if self._model is None:
+            raise ValueError("the PyTorch module has no weights yet: call nlp.initialize() or load a trained pipeline")
+        module: torch.nn.Module = self._model
+        return module
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        with torch.inference_mode():
+            return self.module(*inputs.args, **inputs.kwargs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> Any:
+        module = self.module
+        try:
+            return super().begin_update(inputs)
+        finally:
+            module.eval()
+
+    @contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        backup = {}
+        for name, parameter in self.module.named_parameters() if self._model is not None else ():
+            if (self.id, name) in params:
+                backup[parameter] = parameter.data
+                parameter.data = xp2torch(params[(self.id, name)], device=parameter.device)
+        try:
+            yield
+        finally:
+            for parameter, data in backup.items():
+                parameter.data = data
+
+    def copy(self) -> "ModuleShim":
+        copied = copy.deepcopy(self)
+        with Shim.global_id_lock:
+            Shim.global_id += 1
+            copied.id = Shim.global_id
+        return copied
+
+    def to_bytes(self) -> bytes:
+        state = BytesIO()
+        if self._model is not None:
+            torch.save(self._model.state_dict(), state)
+        serialized: bytes = srsly.msgpack_dumps({"dims": self.cfg, "state": state.getvalue()})
+        return serialized
+
+    def from_bytes(self, bytes_data: bytes) -> "ModuleShim":
+        msg = srsly.msgpack_loads(bytes_data)
+        if msg["state"]:
+            self.construct(msg["dims"])
+            state = torch.load(BytesIO(msg["state"]), map_location=self.device, weights_only=True)
+            self.module.load_state_dict(state)
+        return self
+
+
+def wrap_module(
+    name: str,
+    build: Callable[..., torch.nn.Module],
+    *,
+    init: Callable[..., None],
+    convert_inputs: Callable[..., Any],
+    nI: int | None = None,
+    nO: int | None = None,
+) -> Model[Any, Any]:
+    """Wrap a PyTorch module as Thinc's ``PyTorchWrapper`` does, for a module that is built at initialization.
+
+    Args:
+        name: Name of the layer.
+        build: Returns the module, called with the sizes that ``init`` gives.
+        init: Thinc's ``init`` callback; it calls :func:`construct`.
+        convert_inputs: As for ``PyTorchWrapper``.
+        nI: Input width, if known.
+        nO: Output width, if known.
+    """
+    return Model(
+        name,
+        forward,
+        init=init,
+        dims={"nI": nI, "nO": nO},
+        attrs={"convert_inputs": convert_inputs, "convert_outputs": convert_outputs},
+        shims=[ModuleShim(build)],
+    )
+
+
+def convert_outputs(
+    model: Model[Any, Any], inputs_outputs: tuple[Any, torch.Tensor], is_train: bool
+) -> tuple[FloatsXd, Callable[[FloatsXd], ArgsKwargs]]:
+    """Hand a module's output tensor to Thinc, and its gradient back."""
+    y = inputs_outputs[1]
+
+    def to_torch(dY: FloatsXd) -> ArgsKwargs:
+        return ArgsKwargs(args=((y,),), kwargs={"grad_tensors": (xp2torch(dY, device=y.device),)})
+
+    return torch2xp(y), to_torch
+
+
+def module_shim(model: Model[Any, Any]) -> ModuleShim:
+    """The shim of a model that :func:`wrap_module` made."""
+    shim = model.shims[0]
+    assert isinstance(shim, ModuleShim)
+    return shim
+
+
+def construct(model: Model[Any, Any], **dims: int) -> None:
+    """Build the module of a model that :func:`wrap_module` made, unless it has one, as a loaded model does."""
+    shim = module_shim(model)
+    if shim._model is None:
+        shim.construct(dims)

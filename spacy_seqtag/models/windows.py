@@ -1,0 +1,132 @@
+"""Documents of any length as padded batches of windows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from thinc.api import Model
+from thinc.types import Floats2d, Floats3d
+
+from .types import Encode, EncodePadded, PaddedBatch
+
+MAX_PADDED_TOKENS = 8192
+"""Most tokens, padding included, that an encoder is given at once."""
+
+
+class Window(NamedTuple):
+    """Part of a sequence that an encoder reads at once: it reads ``start:end`` and answers for ``core_start:core_end``."""
+
+    sequence: int
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+
+
+def cut_windows(lengths: Sequence[int], *, size: int, context: int) -> list[Window]:
+    """Cut sequences into windows so that each token is in the core of exactly one.
+
+    A sequence of at most ``size`` tokens is one window. Of a longer one, each window has ``size`` tokens, and each
+    token of a core has ``context`` tokens on both sides in its window, or all there are.
+
+    Args:
+        lengths: Number of tokens of each sequence.
+        size: Most tokens of a window.
+        context: Tokens on each side of the core of a window.
+    """
+    windows = []
+    for sequence, length in enumerate(lengths):
+        core_end = 0
+        while core_end < length:
+            start = max(0, min(core_end - context, length - size))
+            end = min(start + size, length)
+            core_start, core_end = core_end, end - context if end < length else end
+            windows.append(Window(sequence, start, end, core_start, core_end))
+    return windows
+
+
+def batch_windows(windows: Sequence[Window], *, max_padded_tokens: int) -> Iterator[list[Window]]:
+    """Group windows of similar length, the longest first, so that little is padding.
+
+    Args:
+        windows: The windows.
+        max_padded_tokens: Most tokens of a group, padding included; a longer window is a group of its own.
+    """
+    batch: list[Window] = []
+    for window in sorted(windows, key=lambda w: w.start - w.end):
+        if batch and (len(batch) + 1) * (batch[0].end - batch[0].start) > max_padded_tokens:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+def with_windows(layer: EncodePadded, *, size: int, context: int) -> Encode:
+    """Apply a layer for padded batches to a list of sequences of any length, in bounded memory.
+
+    Args:
+        layer: The layer.
+        size: Most tokens that the layer sees of a sequence at once.
+        context: Tokens on each side that a token's result rests on, where a sequence is longer than ``size``.
+
+    Raises:
+        ValueError: If ``context`` on both sides leaves no room for a token.
+    """
+    if size <= 2 * context:
+        raise ValueError(f"the window must be larger than its context on both sides: {size} against 2 * {context}")
+    return Model(
+        f"with_windows({layer.name})",
+        forward,
+        init=init,
+        layers=[layer],
+        dims={"nI": layer.maybe_get_dim("nI"), "nO": layer.maybe_get_dim("nO")},
+        attrs={"size": size, "context": context},
+    )
+
+
+def init(model: Encode, X: list[Floats2d] | None = None, Y: list[Floats2d] | None = None) -> None:
+    layer: EncodePadded = model.layers[0]
+    if X:
+        model.set_dim("nI", X[0].shape[1])
+    elif Y and model.has_dim("nO") is None:
+        model.set_dim("nO", Y[0].shape[1])
+    for dim in ("nI", "nO"):
+        if model.has_dim(dim):
+            layer.set_dim(dim, model.get_dim(dim))
+    layer.initialize()
+
+
+def forward(
+    model: Encode, X: list[Floats2d], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
+    layer: EncodePadded = model.layers[0]
+    nO = model.get_dim("nO")
+    lengths = [len(x) for x in X]
+    windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
+    Y = [model.ops.alloc2f(length, nO, zeros=False) for length in lengths]
+    backprops = []
+    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
+        Yp, backprop_batch = layer(pad(model, X, batch), is_train)
+        for y, w in zip(Yp, batch, strict=True):
+            Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
+        if is_train:
+            backprops.append((batch, backprop_batch))
+
+    def backprop(dY: list[Floats2d]) -> list[Floats2d]:
+        dX = [model.ops.alloc2f(length, model.get_dim("nI")) for length in lengths]
+        for batch, backprop_batch in backprops:
+            dYp = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, nO)
+            for dy, w in zip(dYp, batch, strict=True):
+                dy[w.core_start - w.start : w.core_end - w.start] = dY[w.sequence][w.core_start : w.core_end]
+            for dx, w in zip(backprop_batch(dYp)[0], batch, strict=True):
+                dX[w.sequence][w.start : w.end] += dx[: w.end - w.start]
+        return dX
+
+    return Y, backprop
+
+
+def pad(model: Encode, X: list[Floats2d], batch: list[Window]) -> PaddedBatch:
+    Xp: Floats3d = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, model.get_dim("nI"))
+    for xp, w in zip(Xp, batch, strict=True):
+        xp[: w.end - w.start] = X[w.sequence][w.start : w.end]
+    return Xp, model.ops.asarray1i([w.end - w.start for w in batch])

@@ -1,0 +1,185 @@
+"""What the taggers share: every token gets one of a fixed list of classes."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..models.pytorch import IGNORE, token_cross_entropy
+from ..models.types import Scorer
+
+Classes = NDArray[np.int64]
+"""A class for each token, as an index into the component's classes; `IGNORE` where there is no annotation."""
+GetExamples = Callable[[], Iterable[Example]]
+
+
+class TokenClassifier(TrainablePipe):
+    """A component whose model scores classes for each token.
+
+    A subclass says how labels become classes, what the gold class of a token is, and how predicted classes become
+    annotations.
+
+    Args:
+        vocab: The shared vocabulary.
+        model: Scores each token for each class.
+        name: Name of the component in the pipeline.
+        scorer: Scores examples for evaluation.
+        cfg: Further settings, saved with the component.
+    """
+
+    def __init__(
+        self, vocab: Vocab, model: Scorer, name: str, *, scorer: Callable[..., dict[str, Any]] | None, **cfg: Any
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {"labels": [], **cfg}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order in which they were added."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> tuple[str, ...]:
+        """What ``spacy init labels`` saves and ``initialize`` takes back."""
+        return self.labels
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the model scores, in the order of its columns."""
+
+    @abstractmethod
+    def labels_in(self, example: Example) -> Iterable[str]:
+        """The labels that an example's annotation uses."""
+
+    @abstractmethod
+    def gold_classes(self, example: Example) -> Classes:
+        """The gold class of each token of the predicted document. *Shape:* ``(tokens,)``."""
+
+    @abstractmethod
+    def decode(self, docs: Sequence[Doc], scores: Sequence[NDArray[np.float32]]) -> list[Classes]:
+        """The best valid class of each token.
+
+        Args:
+            docs: The documents.
+            scores: Scores of each document. *Shape:* ``(tokens, classes)``.
+        """
+
+    def predict(self, docs: Iterable[Doc]) -> list[Classes]:
+        """Find the classes of the tokens, without modifying the documents.
+
+        Args:
+            docs: The documents.
+
+        Returns:
+            The classes of each document's tokens, each of *Shape:* ``(tokens,)``.
+        """
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [np.zeros(0, dtype="int64") for _ in docs]
+        scores = self.model.predict(docs)
+        return self.decode(docs, [self.model.ops.to_numpy(doc_scores) for doc_scores in scores])
+
+    def get_loss(self, examples: Iterable[Example], scores: Sequence[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """Mean cross-entropy over the annotated tokens, and its gradient.
+
+        Args:
+            examples: The batch.
+            scores: The model's scores for each predicted document.
+
+        Returns:
+            The loss in nats a token, and its gradient for each document's scores.
+
+        Raises:
+            ValueError: If an annotation is not among the labels, or the loss is not a number.
+        """
+        ops = self.model.ops
+        flat = xp2torch(ops.flatten(list(scores)), requires_grad=True)
+        gold = np.concatenate([self.gold_classes(example) for example in examples])
+        loss = token_cross_entropy(flat, xp2torch(ops.asarray(gold), device=flat.device), ignore_index=IGNORE)
+        if not loss.isfinite():
+            raise ValueError(
+                f"the loss of '{self.name}' is {loss.item()}: try a lower learn_rate, a lower grad_clip, or no mixed "
+                "precision"
+            )
+        loss.backward()
+        return loss.item(), ops.unflatten(torch2xp(flat.grad), [len(doc_scores) for doc_scores in scores])
+
+    def initialize(
+        self, get_examples: GetExamples, *, nlp: Language | None = None, labels: Iterable[str] | None = None
+    ) -> None:
+        """Set the labels and initialize the model.
+
+        Args:
+            get_examples: Returns a representative sample of the training data.
+            nlp: The pipeline.
+            labels: The labels, as saved by ``spacy init labels`` or ``convert``; if None they are collected from all
+                of the examples, in alphabetical order.
+
+        Raises:
+            ValueError: If there are no labels.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        if labels is None:
+            labels = sorted({label for example in get_examples() for label in self.labels_in(example)})
+        for label in labels:
+            self.add_label(label)
+        if not self.labels:
+            raise ValueError(
+                f"'{self.name}' has no labels: the training data has no {self.annotation} annotation. "
+                "Leave the component out of the pipeline, or give labels in [initialize.components]."
+            )
+        docs = [example.x for example in islice(get_examples(), 10)]
+        self.model.initialize(X=docs, Y=[self.model.ops.alloc2f(len(doc), len(self.classes)) for doc in docs])
+
+    annotation: str
+    """What the component predicts, in words."""
+
+    def add_label(self, label: str) -> int:
+        """Add a label; a trained model keeps what it knows of the others, where its architecture can grow.
+
+        Args:
+            label: The label.
+
+        Returns:
+            1 if the label is new, 0 if the component has it.
+
+        Raises:
+            ValueError: If the label is no string, or the trained model cannot grow.
+        """
+        if not isinstance(label, str) or not label:
+            raise ValueError(f"a label of '{self.name}' must be a non-empty string; got {label!r}")
+        if label in self.labels:
+            return 0
+        initialized = self.labels and self.model.get_ref("output_layer").has_dim("nO")
+        if initialized and not self.is_resizable:
+            raise ValueError(
+                f"cannot add the label {label!r} to '{self.name}': the width of its trained model is the number of "
+                f"classes. Give all labels to initialize()."
+            )
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        if initialized:
+            self.set_output(len(self.classes))
+        return 1
+
+    def unknown_label(self, label: str) -> ValueError:
+        """The error for an annotation that is not among the labels."""
+        return ValueError(
+            f"the {self.annotation} {label!r} in the training data is not among the labels of '{self.name}': "
+            f"{', '.join(self.labels)}. Add it to the labels file, or leave `labels` out of [initialize.components] "
+            "to take them from the data."
+        )
