@@ -14,8 +14,8 @@ from .shim import construct, module_shim, wrap_module
 from .types import Encode, EncodePadded, PaddedBatch
 from .windows import with_windows
 
-WINDOW = 256
-"""Most tokens that an encoder reads at once; most documents are shorter."""
+WINDOW = 128
+"""Most tokens that an encoder reads at once."""
 
 
 def build_mlp(width: int | None = None, depth: int = 1, dropout: float = 0.0) -> Encode:
@@ -48,7 +48,7 @@ def build_rnn(
     depth: int = 1,
     bidirectional: bool = True,
     dropout: float = 0.0,
-    context: int = 32,
+    context: int = 16,
 ) -> Encode:
     """A recurrent network along the document.
 
@@ -70,7 +70,7 @@ def build_transformer(
     n_heads: int = 1,
     feed_forward_width: int = 256,
     dropout: float = 0.0,
-    context: int = 32,
+    context: int = 16,
 ) -> Encode:
     """Transformer blocks, with positions, trained from scratch.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import srsly
 import torch
-from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import Model, Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from thinc.layers.pytorchwrapper import forward
 from thinc.shims import Shim
 from thinc.types import ArgsKwargs, FloatsXd
@@ -20,7 +20,7 @@ class ModuleShim(PyTorchShim):
     """A ``PyTorchShim`` that builds its module when the sizes are known, be it from data or from a saved model.
 
     It differs from its parent in that the module rests in evaluation mode, so that threads can predict at once; that
-    the optimizer's parameter averages apply to it; that a copy is a new set of parameters to the optimizer; and that
+    its parameters are updated in place; that the optimizer's parameter averages apply to it; that a copy is a new set of parameters to the optimizer; and that
     weights load without unpickling code.
 
     Args:
@@ -54,6 +54,17 @@ class ModuleShim(PyTorchShim):
             return super().begin_update(inputs)
         finally:
             module.eval()
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        # In place: the parent gives each parameter a new storage that wraps the old one, a chain that grows with every
+        # step and keeps the memory between its links from being used again.
+        for name, parameter in self.module.named_parameters():
+            if parameter.grad is not None:
+                weights, _ = optimizer((self.id, name), torch2xp(parameter.data), torch2xp(parameter.grad))
+                updated = xp2torch(weights, device=parameter.device)
+                if updated.data_ptr() != parameter.data_ptr():
+                    parameter.data.copy_(updated)
+                parameter.grad = None
 
     @contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:

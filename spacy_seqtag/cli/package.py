@@ -1,0 +1,42 @@
+"""`package`: a trained pipeline to an installable wheel."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import srsly
+import typer
+
+
+def package_command(
+    pipeline: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of a trained pipeline")],
+    out: Annotated[Path, typer.Argument(help="Folder for the package")],
+    name: Annotated[str, typer.Option(help="Name of the package, without the language code")],
+    version: Annotated[str, typer.Option(help="Version of the package")] = "0.1.0",
+    licence: Annotated[str, typer.Option("--license", help="Licence of the pipeline, also as to its data")] = "MIT",
+    corpus: Annotated[Path, typer.Option(help="Folder that `convert` wrote, which names the source")] = Path("corpus"),
+) -> None:
+    """Build a wheel with `spacy package`; its meta names the licence, the sources, the scores and the requirements."""
+    from spacy.cli.package import package
+    from spacy.util import load_config
+
+    config = load_config(pipeline / "config.cfg").interpolate()
+    meta: dict[str, Any] = {"license": licence, "sources": [{"name": srsly.read_json(corpus / "stats.json")["source"]}]}
+    transformer = config["paths"].get("transformer")
+    if transformer is not None:
+        meta["sources"].append({"name": Path(transformer).name if Path(transformer).exists() else transformer})
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        meta_path = Path(folder) / "meta.json"
+        srsly.write_json(meta_path, meta)
+        package(
+            pipeline,
+            out,
+            meta_path=meta_path,
+            name=name,
+            version=version,
+            create_sdist=False,
+            create_wheel=True,
+            force=True,
+            silent=False,
+        )

@@ -1,0 +1,127 @@
+"""Writes a corpus for training: DocBins, labels, the dictionary and statistics."""
+
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+
+from ..about import __version__
+from .annotation import Corpus, CorpusError, Document
+
+DICTIONARY = "dictionary.json"
+STATS = "stats.json"
+LABELS = {"tagger": "labels/tagger.json", "ner": "labels/ner.json"}
+OUTPUTS = ("train.spacy", "dev.spacy", "test.spacy", *LABELS.values(), DICTIONARY, STATS)
+"""All that a conversion may write."""
+ATTRS = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE", "SENT_START")
+
+Progress = Callable[[str, list[Document]], Iterable[Document]]
+
+
+def convert(
+    corpus: Corpus, out: Path, nlp: Language, *, source: str, force: bool = False, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write a corpus into a folder: a DocBin for each split, label files for ``[initialize]``, the dictionary of the
+    training data and statistics. A folder that already holds just this conversion is left as it is.
+
+    Everything is written aside first and moved at the end, so a failed conversion leaves the folder as it was.
+
+    Args:
+        corpus: The corpus.
+        out: The folder.
+        nlp: Pipeline whose vocabulary is used.
+        source: Where the corpus comes from, for the statistics.
+        force: Whether to replace an earlier conversion.
+        progress: Wraps the documents of each split while they are converted.
+
+    Returns:
+        The statistics.
+
+    Raises:
+        CorpusError: If the folder holds a conversion and ``force`` is not set, or is a file.
+    """
+    check_output(out, force=force)
+    digest = hashlib.sha256(repr((__version__, nlp.lang, source, corpus)).encode("utf8", "surrogatepass")).hexdigest()
+    if (out / STATS).exists():
+        stats: dict[str, Any] = srsly.read_json(out / STATS)
+        if stats.get("digest") == digest and all((out / name).exists() for name in stats["files"]):
+            return stats
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        aside = Path(folder)
+        (aside / "labels").mkdir()
+        stats = {"source": source, "digest": digest, "files": [], "splits": {}}
+        for split, documents in corpus.splits.items():
+            docs = (to_doc(document, nlp) for document in (progress(split, documents) if progress else documents))
+            DocBin(attrs=ATTRS, docs=docs).to_disk(aside / f"{split}.spacy")
+            stats["splits"][split] = statistics(documents)
+        train = stats["splits"]["train"]
+        entity_labels = corpus.entity_labels or sorted(train["entities_by_label"])
+        tag_labels = corpus.tag_labels or sorted(train["tags_by_label"])
+        if entity_labels:
+            srsly.write_json(aside / LABELS["ner"], entity_labels)
+        if tag_labels:
+            srsly.write_json(aside / LABELS["tagger"], tag_labels)
+        words = Counter(word for document in corpus.splits["train"] for sentence in document for word in sentence.words)
+        srsly.write_json(aside / DICTIONARY, dict(words.most_common()))
+        stats["files"] = [name for name in OUTPUTS if (aside / name).exists()]
+        srsly.write_json(aside / STATS, stats)
+        move(aside, out)
+    return stats
+
+
+def check_output(out: Path, *, force: bool) -> None:
+    """Check that a conversion may be written to a folder.
+
+    Raises:
+        CorpusError: If not.
+    """
+    if out.exists() and not out.is_dir():
+        raise CorpusError(f"{out} is a file; give a folder to write to")
+    present = [name for name in OUTPUTS if (out / name).exists()]
+    if present and not force:
+        raise CorpusError(f"{out} already holds a conversion ({', '.join(present)}); use --force to replace it")
+
+
+def move(aside: Path, out: Path) -> None:
+    """Move the files of a conversion to their place, and remove those of an earlier one that it does not replace."""
+    (out / "labels").mkdir(parents=True, exist_ok=True)
+    for name in OUTPUTS:
+        if (aside / name).exists():
+            os.replace(aside / name, out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+
+
+def to_doc(document: Document, nlp: Language) -> Doc:
+    """The spaCy document of a document, with its annotation and sentence starts."""
+    return Doc(
+        nlp.vocab,
+        words=[word for sentence in document for word in sentence.words],
+        tags=[tag for sentence in document for tag in sentence.tags or []] or None,
+        ents=[tag for sentence in document for tag in sentence.entities],
+        sent_starts=[i == 0 for sentence in document for i in range(len(sentence.words))],
+    )
+
+
+def statistics(documents: list[Document]) -> dict[str, Any]:
+    """Counts of a split: documents, sentences, tokens, tokens of the longest sentence, entities and tags by label."""
+    sentences = [sentence for document in documents for sentence in document]
+    entities = Counter(tag[2:] for sentence in sentences for tag in sentence.entities if tag.startswith("B-"))
+    tags = Counter(tag for sentence in sentences for tag in sentence.tags or [])
+    return {
+        "documents": len(documents),
+        "sentences": len(sentences),
+        "tokens": sum(len(sentence.words) for sentence in sentences),
+        "longest_sentence": max(len(sentence.words) for sentence in sentences),
+        "entities": entities.total(),
+        "entities_by_label": dict(entities.most_common()),
+        "tags_by_label": dict(tags.most_common()),
+    }
