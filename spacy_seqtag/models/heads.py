@@ -94,7 +94,5 @@ def init_direct_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
     encode: Encode = model.get_ref("output_layer")
     if Y:
         encode.set_dim("nO", Y[0].shape[1])
-        if embed.has_dim("nO") is None:
-            embed.set_dim("nO", Y[0].shape[1])
-    embed.initialize(X)
+    embed.initialize(X, Y if embed.has_dim("nO") is None else None)
     encode.initialize(embed.predict(X) if X else None)

@@ -38,6 +38,8 @@ class Transformer(nn.Module):
             raise ValueError(f"n_heads must divide the width: {width} allows {fitting}; got {n_heads}")
         self.width = width
         self.project = nn.Identity() if input_width == width else nn.Linear(input_width, width)
+        # Section 3.4 of the paper: otherwise the positions drown the words, whose vectors start much shorter.
+        self.scale = math.sqrt(width)
         self.dropout = nn.Dropout(dropout)
         block = nn.TransformerEncoderLayer(
             width, n_heads, dim_feedforward=feed_forward_width, dropout=dropout, batch_first=True
@@ -58,7 +60,7 @@ class Transformer(nn.Module):
             *Shape:* ``(batch_size, seq_len, width)``.
         """
         positions = sinusoidal_positions(x.shape[1], self.width, device=x.device)
-        y: Tensor = self.blocks(self.dropout(self.project(x) + positions), src_key_padding_mask=~mask)
+        y: Tensor = self.blocks(self.dropout(self.project(x) * self.scale + positions), src_key_padding_mask=~mask)
         return y
 
 

@@ -1,0 +1,131 @@
+"""The registered encoders: padding, windows and gradients."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from thinc.api import fix_random_seed
+
+from spacy_seqtag.models import windows
+from spacy_seqtag.models.encoders import build_cnn, build_mlp, build_rnn, build_transformer
+from spacy_seqtag.models.windows import batch_windows, cut_windows, with_windows
+
+ENCODERS = {
+    "mlp": lambda: build_mlp(6, depth=2),
+    "cnn": lambda: build_cnn(6, kernel_size=5, depth=2),
+    "rnn": lambda: build_rnn(6, cell="rnn", bidirectional=False),
+    "lstm": lambda: build_rnn(6, cell="lstm", depth=2),
+    "gru": lambda: build_rnn(6, cell="gru"),
+    "transformer": lambda: build_transformer(6, depth=2, n_heads=2, feed_forward_width=8),
+}
+LENGTHS = (3, 1, 0, 140, 7, 300)
+
+
+def initialized(name):
+    fix_random_seed(0)
+    model = ENCODERS[name]()
+    model.initialize(X=[np.zeros((2, 4), dtype="float32")])
+    return model
+
+
+def sequences(lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(length, 4)).astype("float32") for length in lengths]
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_sequence_scores_the_same_alone_and_in_a_batch(name):
+    model = initialized(name)
+    X = sequences(LENGTHS)
+    batched = model.predict(X)
+    assert [y.shape for y in batched] == [(length, 6) for length in LENGTHS]
+    for x, y in zip(X, batched, strict=True):
+        np.testing.assert_allclose(model.predict([x])[0], y, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_what_stands_in_the_padding_changes_nothing(name):
+    model = initialized(name)
+    layer = model.layers[0]
+    X = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    lengths = np.asarray([5, 2], dtype="int32")
+    clean = layer.predict((X, lengths))
+    X[1, 2:] = 1e3
+    np.testing.assert_allclose(layer.predict((X, lengths))[1, :2], clean[1, :2], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_gradients_equal_finite_differences(name):
+    model = initialized(name)
+    X = sequences((3, 5))
+    directions = sequences((3, 5), seed=1)
+    Y, backprop = model.begin_update(X)
+    weights = [np.random.default_rng(2).normal(size=y.shape).astype("float32") for y in Y]
+    dX = backprop([w.copy() for w in weights])
+    analytic = sum((dx * d).sum() for dx, d in zip(dX, directions, strict=True))
+
+    def value(step):
+        moved = model.predict([x + step * d for x, d in zip(X, directions, strict=True)])
+        return sum((y * w).sum(dtype="float64") for y, w in zip(moved, weights, strict=True))
+
+    assert analytic == pytest.approx((value(1e-3) - value(-1e-3)) / 2e-3, rel=2e-2, abs=1e-2)
+
+
+def test_windows_of_a_cnn_equal_the_whole():
+    model = initialized("cnn")
+    X = sequences((1000,))
+    cut = model.predict(X)[0]
+    model.attrs["size"] = 1000
+    np.testing.assert_allclose(cut, model.predict(X)[0], atol=1e-5)
+
+
+def test_gradients_of_overlapping_windows_add_up():
+    model = initialized("cnn")
+    X = sequences((500,))
+    weights = sequences((500,), seed=1)[0][:, :1] * np.ones((1, 6), dtype="float32")
+    cut = model.begin_update(X)[1]([weights.copy()])[0]
+    model.attrs["size"] = 500
+    np.testing.assert_allclose(cut, model.begin_update(X)[1]([weights.copy()])[0], atol=1e-4)
+
+
+@given(
+    st.lists(st.integers(0, 50), max_size=6),
+    st.integers(0, 4).flatmap(lambda context: st.tuples(st.just(context), st.integers(2 * context + 1, 20))),
+)
+def test_each_token_is_in_one_core_with_its_context(lengths, context_size):
+    context, size = context_size
+    cores = [[] for _ in lengths]
+    for w in cut_windows(lengths, size=size, context=context):
+        length = lengths[w.sequence]
+        assert w.end - w.start == min(size, length)
+        assert w.start <= max(0, w.core_start - context)
+        assert w.end >= min(length, w.core_end + context)
+        cores[w.sequence] += range(w.core_start, w.core_end)
+    assert cores == [list(range(length)) for length in lengths]
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.integers(1, 100))
+def test_batches_keep_to_the_budget_and_lose_no_window(lengths, budget):
+    cut = cut_windows(lengths, size=30, context=0)
+    batches = list(batch_windows(cut, max_padded_tokens=budget))
+    assert sorted(w for batch in batches for w in batch) == sorted(cut)
+    for batch in batches:
+        longest = max(w.end - w.start for w in batch)
+        assert batch[0].end - batch[0].start == longest
+        assert len(batch) == 1 or longest * len(batch) <= budget
+
+
+def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
+    model = initialized("lstm")
+    seen = []
+    layer = model.layers[0]
+    forward = layer._func
+    monkeypatch.setattr(layer, "_func", lambda m, X, is_train: (seen.append(X[0].shape), forward(m, X, is_train))[1])
+    model.predict(sequences((30_000,)))
+    assert len(seen) > 1
+    assert max(n * length for n, length, _ in seen) <= windows.MAX_PADDED_TOKENS
+
+
+def test_a_window_needs_room_for_a_token():
+    with pytest.raises(ValueError, match="8 against 2 \\* 4"):
+        with_windows(initialized("mlp").layers[0], size=8, context=4)

@@ -1,0 +1,126 @@
+"""A corpus that a small pipeline learns by heart, and pipelines of each kind to learn it."""
+
+from spacy.language import Language
+from spacy.lookups import Lookups
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import load_model_from_config
+from thinc.api import Adam, Config, fix_random_seed
+
+from spacy_seqtag.models.dictionary import TABLE
+
+TOY = """
+Anna|NNP|B-PER Lee|NNP|I-PER lives|VBZ|O in|IN|O New|NNP|B-LOC York|NNP|I-LOC .|.|O
+Tom|NNP|B-PER visits|VBZ|O Rome|NNP|B-LOC .|.|O
+Old|JJ|O books|NNS|O are|VBP|O expensive|JJ|O .|.|O
+Acme|NNP|B-ORG hired|VBD|O Anna|NNP|B-PER Lee|NNP|I-PER in|IN|O Rome|NNP|B-LOC .|.|O
+He|PRP|O visits|VBZ|O New|NNP|B-LOC York|NNP|I-LOC Acme|NNP|B-ORG .|.|O
+"""
+TAGS = (".", "IN", "JJ", "NNP", "NNS", "PRP", "VBD", "VBP", "VBZ")
+TYPES = ("LOC", "ORG", "PER")
+TEXTS = [" ".join(token.split("|")[0] for token in line.split()) for line in TOY.strip().splitlines()]
+
+EMBED = """
+@architectures = "spacy.MultiHashEmbed.v2"
+width = 16
+attrs = ["ORTH", "SHAPE"]
+rows = [200, 50]
+include_static_vectors = false
+"""
+ENCODE = """
+@architectures = "spacy-seqtag.RNN.v1"
+width = 16
+"""
+TOK2VEC = f"""
+[components.tok2vec]
+factory = "tok2vec"
+
+[components.tok2vec.model]
+@architectures = "spacy.Tok2Vec.v2"
+
+[components.tok2vec.model.embed]
+{EMBED}
+[components.tok2vec.model.encode]
+{ENCODE}"""
+# Of each kind: the model's section of a component's config, in which NAME is the component's.
+MODELS = {
+    # Listens to a tok2vec that the components share.
+    "shared": """
+[components.NAME.model]
+@architectures = "spacy-seqtag.Linear.v1"
+
+[components.NAME.model.tok2vec]
+@architectures = "spacy.Tok2VecListener.v1"
+width = ${components.tok2vec.model.encode.width}
+""",
+    # Has a tok2vec of its own.
+    "own": f"""
+[components.NAME.model]
+@architectures = "spacy-seqtag.Linear.v1"
+
+[components.NAME.model.tok2vec]
+@architectures = "spacy.Tok2Vec.v2"
+
+[components.NAME.model.tok2vec.embed]
+{EMBED}
+[components.NAME.model.tok2vec.encode]
+{ENCODE}""",
+    # Has an encoder of its own whose output is the scores.
+    "direct": """
+[components.NAME.model]
+@architectures = "spacy-seqtag.Direct.v1"
+
+[components.NAME.model.embed]
+@architectures = "spacy-seqtag.DictionaryEmbed.v1"
+width = 16
+unk_alpha = 0
+
+[components.NAME.model.encode]
+@architectures = "spacy-seqtag.RNN.v1"
+cell = "rnn"
+bidirectional = false
+""",
+}
+FACTORIES = {"tagger": "seqtag_tagger", "ner": "seqtag_ner"}
+
+
+def config_text(kind: str) -> str:
+    pipeline = '["tok2vec", "tagger", "ner"]' if kind == "shared" else '["tagger", "ner"]'
+    text = f'[nlp]\nlang = "en"\npipeline = {pipeline}\n\n[components]\n' + (TOK2VEC if kind == "shared" else "")
+    for name, factory in FACTORIES.items():
+        text += f'\n[components.{name}]\nfactory = "{factory}"\n' + MODELS[kind].replace("NAME", name)
+    return text
+
+
+def make_nlp(kind: str) -> Language:
+    nlp = load_model_from_config(Config().from_str(config_text(kind), interpolate=False), auto_fill=True)
+    lookups = Lookups()
+    lookups.add_table(TABLE, {word: 1 for text in TEXTS for word in text.split()})
+    nlp.vocab.lookups = lookups
+    return nlp
+
+
+def make_example(nlp: Language, line: str) -> Example:
+    """An example of ``word|tag|iob`` tokens; an empty tag and the tag ``-`` of an entity are missing annotation."""
+    words, tags, entities = map(list, zip(*(token.split("|") for token in line.split()), strict=True))
+    doc = Doc(nlp.vocab, words=words)
+    return Example.from_dict(doc, {"words": words, "tags": tags, "entities": entities})
+
+
+def toy_examples(nlp: Language) -> list[Example]:
+    return [make_example(nlp, line) for line in TOY.strip().splitlines()]
+
+
+def initialize(nlp: Language) -> None:
+    fix_random_seed(0)
+    nlp.initialize(lambda: toy_examples(nlp))
+
+
+def train(nlp: Language, examples: list[Example], steps: int = 40, learn_rate: float = 0.02, **kwargs) -> None:
+    optimizer = Adam(learn_rate)
+    for _ in range(steps):
+        nlp.update(examples, sgd=optimizer, **kwargs)
+
+
+def annotations(doc: Doc) -> list[tuple[str, str, str]]:
+    return [(token.tag_, token.ent_iob_, token.ent_type_) for token in doc]
