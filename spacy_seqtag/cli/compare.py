@@ -26,10 +26,12 @@ def compare_command(
     out: Annotated[Path, typer.Argument(help="Folder with a folder for each system, and for compare.md and .json")],
     configs: Annotated[Path, typer.Option(help="Folder of the training configs")] = Path("configs"),
     systems: Annotated[str, typer.Option(help="Which systems, separated by commas")] = ",".join(SYSTEMS),
-    transformer: Annotated[str | None, typer.Option(help="Pretrained transformer, a folder or a name on the Hub")] = None,
+    transformer: Annotated[
+        str | None, typer.Option(help="Pretrained transformer, a folder or a name on the Hub")
+    ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", help="GPU ID, or -1 for the CPU")] = -1,
 ) -> None:
-    """Train each system, unless it is trained on this corpus already, and write a table of results as Markdown and JSON."""
+    """Train each system, unless it is trained on this corpus already, and write a table as Markdown and JSON."""
     path = evaluation_file(corpus)
     names = [name.strip() for name in systems.split(",")]
     missing = [name for name in names if not (configs / f"{name}.cfg").is_file()]
@@ -87,7 +89,9 @@ def words_per_second(nlp: "Language", path: Path, *, n_runs: int = 3) -> float:
     n_words = sum(len(doc) for doc in references)
     speeds = []
     for _ in range(n_runs):
-        docs = [Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]) for doc in references]
+        docs = [
+            Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc]) for doc in references
+        ]
         start = time.perf_counter()
         for _doc in nlp.pipe(docs):
             pass

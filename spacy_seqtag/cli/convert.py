@@ -41,11 +41,19 @@ def convert_command(
         for warning in corpus.warnings:
             msg.warn(warning)
         stats = convert(corpus, out, spacy.blank(lang), source=source, force=force, progress=progress_bar)
-    except (CorpusError, ImportError) as err:
+    except (CorpusError, ImportError, OSError) as err:
         msg.fail(f"Cannot convert {source!r}", str(err), exits=1)
     header = ("", "documents", "sentences", "tokens", "longest", "entities", "tags")
     rows = [
-        (split, s["documents"], s["sentences"], s["tokens"], s["longest_sentence"], s["entities"], len(s["tags_by_label"]))
+        (
+            split,
+            s["documents"],
+            s["sentences"],
+            s["tokens"],
+            s["longest_sentence"],
+            s["entities"],
+            len(s["tags_by_label"]),
+        )
         for split, s in stats["splits"].items()
     ]
     msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))

@@ -23,8 +23,6 @@ def tag_command(
     nlp = spacy.load(pipeline)
     doc = nlp(text)
     msg.good(f"Loaded {nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']} from {nlp.path}")
-    rows = [
-        (token.text, token.tag_, f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "") for token in doc
-    ]
+    rows = [(token.text, token.tag_, f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "") for token in doc]
     msg.table(rows, header=("token", "tag", "entity"), divider=True)
     msg.info(f"Entities: {', '.join(f'{ent.text} ({ent.label_})' for ent in doc.ents) or 'none'}")

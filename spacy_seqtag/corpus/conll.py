@@ -1,5 +1,6 @@
 """Column files in the format of CoNLL-2003: a token a line, blank lines between sentences."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,7 +114,7 @@ def read_file(path: Path, *, group_size: int = 10, strict: bool = False) -> tupl
     if not document_starts:
         return group_sentences(sentences, group_size), warnings
     bounds = sorted({0, *document_starts, len(sentences)})
-    return [sentences[start:end] for start, end in zip(bounds, bounds[1:], strict=False)], warnings
+    return [sentences[start:end] for start, end in itertools.pairwise(bounds)], warnings
 
 
 def iter_lines(path: Path) -> Iterator[tuple[int, list[str]]]:

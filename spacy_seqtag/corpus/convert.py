@@ -1,5 +1,6 @@
 """Writes a corpus for training: DocBins, labels, the dictionary and statistics."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -49,9 +50,10 @@ def convert(
     """
     check_output(out, force=force)
     digest = hashlib.sha256(repr((__version__, nlp.lang, source, corpus)).encode("utf8", "surrogatepass")).hexdigest()
-    if (out / STATS).exists():
-        stats: dict[str, Any] = srsly.read_json(out / STATS)
-        if stats.get("digest") == digest and all((out / name).exists() for name in stats["files"]):
+    stats: dict[str, Any]
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # no statistics, or a file that is not ours
+        stats = srsly.read_json(out / STATS)
+        if stats["digest"] == digest and all((out / name).exists() for name in stats["files"]):
             return stats
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
@@ -83,8 +85,12 @@ def check_output(out: Path, *, force: bool) -> None:
     Raises:
         CorpusError: If not.
     """
-    if out.exists() and not out.is_dir():
-        raise CorpusError(f"{out} is a file; give a folder to write to")
+    for folder in (*reversed(out.parents), out, out / "labels"):
+        if folder.exists() and not folder.is_dir():
+            raise CorpusError(f"{folder} is a file; give a folder to write to")
+    for name in OUTPUTS:
+        if (out / name).is_dir():
+            raise CorpusError(f"{out / name} is a folder where a file is to be written; move it away")
     present = [name for name in OUTPUTS if (out / name).exists()]
     if present and not force:
         raise CorpusError(f"{out} already holds a conversion ({', '.join(present)}); use --force to replace it")
@@ -93,6 +99,7 @@ def check_output(out: Path, *, force: bool) -> None:
 def move(aside: Path, out: Path) -> None:
     """Move the files of a conversion to their place, and remove those of an earlier one that it does not replace."""
     (out / "labels").mkdir(parents=True, exist_ok=True)
+    (out / STATS).unlink(missing_ok=True)  # moved last, it says that all is there
     for name in OUTPUTS:
         if (aside / name).exists():
             os.replace(aside / name, out / name)

@@ -51,7 +51,10 @@ def read_dataset(name: str, *, group_size: int = 10, strict: bool = False) -> Co
         corpus.tag_labels = class_names(features[TAGS])
     entity_tags = class_names(features[ENTITIES])
     if entity_tags is not None:
-        corpus.entity_labels = list(dict.fromkeys(split_tag(tag)[1] for tag in entity_tags if tag != "O"))
+        try:
+            corpus.entity_labels = list(dict.fromkeys(split_tag(tag)[1] for tag in entity_tags if tag != "O"))
+        except ValueError as err:
+            raise CorpusError(f"{name}, class labels of {ENTITIES}: {err}") from None
     return corpus
 
 
@@ -84,9 +87,7 @@ def class_names(feature: Any) -> list[str] | None:
     return list(names) if names is not None else None
 
 
-def read_split(
-    split: Dataset, place: str, *, group_size: int, strict: bool
-) -> tuple[list[Document], list[str]]:
+def read_split(split: Dataset, place: str, *, group_size: int, strict: bool) -> tuple[list[Document], list[str]]:
     """The documents of a split, and warnings about what was repaired."""
     missing = [column for column in (TOKENS, ENTITIES) if column not in split.features]
     if missing:
@@ -99,16 +100,19 @@ def read_split(
         if column in split.features:
             names = class_names(split.features[column])
             columns[column] = [
-                [value if isinstance(value, str) else label(value, names, f"{place}, row {i}, {column}") for value in row]
-                for i, row in enumerate(split[column])
+                [
+                    value if isinstance(value, str) else label(value, names, f"{place}, row {i}, {column}")
+                    for value in row
+                ]
+                for i, row in enumerate(lists(split, column, place))
             ]
-    words = [list(row) for row in split[TOKENS]]
+    words = lists(split, TOKENS, place)
     for i, row in enumerate(words):
         for column, values in columns.items():
             if len(values[i]) != len(row):
                 raise CorpusError(f"{place}, row {i}: {len(row)} tokens, but {len(values[i])} {column}")
-        if not all(row):
-            raise CorpusError(f"{place}, row {i}: an empty token")
+        if not all(isinstance(word, str) and word for word in row):
+            raise CorpusError(f"{place}, row {i}: a token that is empty or no string: {row}")
     marks = [i for i, row in enumerate(words) if row[:1] == [DOCSTART]]
     kept = [i for i, row in enumerate(words) if row and row[0] != DOCSTART]
     if not kept:
@@ -135,12 +139,25 @@ def read_split(
     return documents, warnings
 
 
+def lists(split: Dataset, column: str, place: str) -> list[list[Any]]:
+    """The rows of a column of lists.
+
+    Raises:
+        CorpusError: If a row is no list.
+    """
+    rows = list(split.with_format(None)[column])
+    for i, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise CorpusError(f"{place}, row {i}, {column}: expected a list, one value a token, found {row!r}")
+    return rows
+
+
 def label(value: Any, names: list[str] | None, place: str) -> str:
     """The name of a class.
 
     Raises:
         CorpusError: If it has none.
     """
-    if names is None or not 0 <= value < len(names):
+    if names is None or not isinstance(value, int) or not 0 <= value < len(names):
         raise CorpusError(f"{place}: {value!r} is no class label; the column must hold class labels or strings")
     return names[value]

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import srsly
-
+from numpy.typing import NDArray
 from spacy.attrs import ORTH
 from spacy.lookups import Lookups
 from spacy.tokens import Doc
@@ -108,7 +108,7 @@ def forward(
         backprop_layer(model.ops.flatten(d_vectors))
         return docs
 
-    return model.ops.unflatten(vectors, lengths), backprop
+    return model.ops.unflatten(vectors, model.ops.asarray1i(lengths)), backprop
 
 
 def look_up(model: Embed, docs: list[Doc]) -> tuple[Ints1d, Floats1d]:
@@ -122,7 +122,12 @@ def look_up(model: Embed, docs: list[Doc]) -> tuple[Ints1d, Floats1d]:
     rows[known] = model.attrs["rows"][position[known]]
     unk_prob = np.zeros(len(words), dtype="float32")
     unk_prob[known] = model.attrs["unk_prob"][position[known]]
-    return model.ops.asarray(rows), model.ops.asarray(unk_prob)
+    return to_device(model, rows), to_device(model, unk_prob)
+
+
+def to_device(model: Embed, x: NDArray[Any]) -> Any:
+    """A NumPy array as an array of the device in use."""
+    return model.ops.asarray(cast(Any, x))
 
 
 def init_embed_ids(model: EmbedIds, X: Any = None, Y: Any = None) -> None:

@@ -5,17 +5,19 @@ from functools import partial
 from typing import Any
 
 import torch
-from thinc.api import torch2xp, xp2torch
+from thinc.api import xp2torch
 from thinc.types import ArgsKwargs, Floats3d
 
 from . import pytorch
 from .pytorch.rnn import Cell
-from .shim import construct, module_shim, wrap_module
+from .shim import construct, module_shim, to_floats, wrap_module
 from .types import Encode, EncodePadded, PaddedBatch
 from .windows import with_windows
 
 WINDOW = 128
-"""Most tokens that an encoder reads at once."""
+"""Most tokens that an encoder reads at once, unless it is told otherwise."""
+CONTEXT = 16
+"""Tokens that a recurrent network or a Transformer reads on each side of those for which it answers."""
 
 
 def build_mlp(width: int | None = None, depth: int = 1, dropout: float = 0.0) -> Encode:
@@ -26,7 +28,7 @@ def build_mlp(width: int | None = None, depth: int = 1, dropout: float = 0.0) ->
         depth: Number of layers.
         dropout: Dropout after each layer.
     """
-    return encoder("mlp", partial(pytorch.MLP, depth=depth, dropout=dropout), width, context=0)
+    return encoder("mlp", partial(pytorch.MLP, depth=depth, dropout=dropout), width, window=WINDOW, context=0)
 
 
 def build_cnn(width: int | None = None, kernel_size: int = 3, depth: int = 1, dropout: float = 0.0) -> Encode:
@@ -39,7 +41,8 @@ def build_cnn(width: int | None = None, kernel_size: int = 3, depth: int = 1, dr
         dropout: Dropout after each layer.
     """
     build = partial(pytorch.CNN, kernel_size=kernel_size, depth=depth, dropout=dropout)
-    return encoder("cnn", build, width, context=depth * (kernel_size // 2))
+    context = depth * (kernel_size // 2)
+    return encoder("cnn", build, width, window=max(WINDOW, 4 * context), context=context)
 
 
 def build_rnn(
@@ -48,7 +51,8 @@ def build_rnn(
     depth: int = 1,
     bidirectional: bool = True,
     dropout: float = 0.0,
-    context: int = 16,
+    window: int = WINDOW,
+    context: int = CONTEXT,
 ) -> Encode:
     """A recurrent network along the document.
 
@@ -58,10 +62,11 @@ def build_rnn(
         depth: Number of layers.
         bidirectional: Whether to read from both ends.
         dropout: Dropout after each layer.
-        context: Tokens read on each side of a window of a long document.
+        window: Most tokens that are read at once.
+        context: Tokens on each side that a token's result rests on, where a document is longer than that.
     """
     build = partial(pytorch.RNN, cell=cell, depth=depth, bidirectional=bidirectional, dropout=dropout)
-    return encoder(cell, build, width, context=context)
+    return encoder(cell, build, width, window=window, context=context)
 
 
 def build_transformer(
@@ -70,7 +75,8 @@ def build_transformer(
     n_heads: int = 1,
     feed_forward_width: int = 256,
     dropout: float = 0.0,
-    context: int = 16,
+    window: int = WINDOW,
+    context: int = CONTEXT,
 ) -> Encode:
     """Transformer blocks, with positions, trained from scratch.
 
@@ -80,27 +86,29 @@ def build_transformer(
         n_heads: Number of attention heads; divides the width.
         feed_forward_width: Width inside the feed-forward layers.
         dropout: Dropout inside the blocks.
-        context: Tokens read on each side of a window of a long document.
+        window: Most tokens that are read at once.
+        context: Tokens on each side that a token's result rests on, where a document is longer than that.
     """
     build = partial(
         pytorch.Transformer, depth=depth, n_heads=n_heads, feed_forward_width=feed_forward_width, dropout=dropout
     )
-    return encoder("transformer", build, width, context=context)
+    return encoder("transformer", build, width, window=window, context=context)
 
 
-def encoder(name: str, build: Callable[..., torch.nn.Module], width: int | None, *, context: int) -> Encode:
+def encoder(
+    name: str, build: Callable[..., torch.nn.Module], width: int | None, *, window: int, context: int
+) -> Encode:
     """Make a Thinc encoder of a PyTorch one.
 
     Args:
         name: Name of the layer.
         build: Returns the module, called with ``input_width`` and ``width``.
         width: Output width, if known.
+        window: As ``size``, see :func:`~spacy_seqtag.models.windows.with_windows`.
         context: See :func:`~spacy_seqtag.models.windows.with_windows`.
     """
-    layer: EncodePadded = wrap_module(
-        name, build, init=init, convert_inputs=convert_inputs, nO=width
-    )
-    return with_windows(layer, size=max(WINDOW, 4 * context), context=context)
+    layer: EncodePadded = wrap_module(name, build, init=init, convert_inputs=convert_inputs, nO=width)
+    return with_windows(layer, size=window, context=context)
 
 
 def init(model: EncodePadded, X: Any = None, Y: Any = None) -> None:
@@ -116,6 +124,6 @@ def convert_inputs(
     mask = torch.arange(x.shape[1], device=device) < xp2torch(lengths, device=device).unsqueeze(1)
 
     def to_thinc(d_inputs: ArgsKwargs) -> tuple[Floats3d]:
-        return (torch2xp(d_inputs.args[0]),)
+        return (to_floats(d_inputs.args[0]),)
 
     return ArgsKwargs(args=(x, mask), kwargs={}), to_thinc

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from thinc.api import Model, chain, torch2xp, with_array, xp2torch
+from thinc.api import Model, chain, with_array, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
 
-from .shim import construct, module_shim, wrap_module
+from .shim import construct, module_shim, to_floats, wrap_module
 from .types import Embed, Encode, Scorer, Tok2Vec
 
 Linear = Model[Floats2d, Floats2d]
@@ -68,11 +68,9 @@ def init_linear(model: Linear, X: Any = None, Y: Any = None) -> None:
     construct(model, nI=model.get_dim("nI"), nO=model.get_dim("nO"))
 
 
-def convert_inputs(
-    model: Linear, X: Floats2d, is_train: bool
-) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
+def convert_inputs(model: Linear, X: Floats2d, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
     x = xp2torch(X, requires_grad=is_train, device=module_shim(model).device)
-    return ArgsKwargs(args=(x,), kwargs={}), lambda d_inputs: torch2xp(d_inputs.args[0])
+    return ArgsKwargs(args=(x,), kwargs={}), lambda d_inputs: to_floats(d_inputs.args[0])
 
 
 def build_direct_head(embed: Embed, encode: Encode) -> Scorer:

@@ -40,8 +40,8 @@ def init(model: TransformerModel, X: list[Doc] | None = None, Y: Any = None) -> 
         init_transformer(model, X, Y)
     except (OSError, ValueError) as err:
         raise ValueError(
-            f"cannot load the pretrained transformer {model.attrs['name']!r}: it is neither a local folder with a model "
-            "and its tokenizer, nor can it be fetched from the Hugging Face Hub. Give a local folder: "
+            f"cannot load the pretrained transformer {model.attrs['name']!r}: it is neither a local folder with a "
+            "model and its tokenizer, nor can it be fetched from the Hugging Face Hub. Give a local folder: "
             "`spacy project run all . --vars.config bert --vars.transformer FOLDER`, or "
             f"`spacy train configs/bert.cfg --paths.transformer FOLDER`. The error was: {err}"
         ) from err

@@ -20,8 +20,8 @@ class ModuleShim(PyTorchShim):
     """A ``PyTorchShim`` that builds its module when the sizes are known, be it from data or from a saved model.
 
     It differs from its parent in that the module rests in evaluation mode, so that threads can predict at once; that
-    its parameters are updated in place; that the optimizer's parameter averages apply to it; that a copy is a new set of parameters to the optimizer; and that
-    weights load without unpickling code.
+    its parameters are updated in place; that the optimizer's parameter averages apply to it; that a copy is a new set of
+    parameters to the optimizer; and that weights load without unpickling code.
 
     Args:
         build: Called with the sizes as keywords, returns the module.
@@ -60,7 +60,7 @@ class ModuleShim(PyTorchShim):
         # step and keeps the memory between its links from being used again.
         for name, parameter in self.module.named_parameters():
             if parameter.grad is not None:
-                weights, _ = optimizer((self.id, name), torch2xp(parameter.data), torch2xp(parameter.grad))
+                weights, _ = optimizer((self.id, name), to_floats(parameter.data), to_floats(parameter.grad))
                 updated = xp2torch(weights, device=parameter.device)
                 if updated.data_ptr() != parameter.data_ptr():
                     parameter.data.copy_(updated)
@@ -140,7 +140,12 @@ def convert_outputs(
     def to_torch(dY: FloatsXd) -> ArgsKwargs:
         return ArgsKwargs(args=((y,),), kwargs={"grad_tensors": (xp2torch(dY, device=y.device),)})
 
-    return torch2xp(y), to_torch
+    return to_floats(y), to_torch
+
+
+def to_floats(x: torch.Tensor) -> Any:
+    """A tensor of floats as an array of Thinc's, which shares its memory."""
+    return torch2xp(x)
 
 
 def module_shim(model: Model[Any, Any]) -> ModuleShim:

@@ -13,7 +13,7 @@ MAX_PADDED_TOKENS = 8192
 
 
 class Window(NamedTuple):
-    """Part of a sequence that an encoder reads at once: it reads ``start:end`` and answers for ``core_start:core_end``."""
+    """Part of a sequence: an encoder reads ``start:end`` at once, and answers for ``core_start:core_end``."""
 
     sequence: int
     start: int

@@ -23,9 +23,7 @@ from .viterbi import viterbi
     default_config={"model": DEFAULT_MODEL, "scorer": {"@scorers": "spacy.ner_scorer.v1"}},
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
-def make_seqtag_ner(
-    nlp: Language, name: str, model: Scorer, scorer: Callable[..., dict[str, Any]] | None
-) -> "SeqNER":
+def make_seqtag_ner(nlp: Language, name: str, model: Scorer, scorer: Callable[..., dict[str, Any]] | None) -> "SeqNER":
     """Make the component.
 
     Args:

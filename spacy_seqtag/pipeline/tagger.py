@@ -1,7 +1,7 @@
 """The part-of-speech tagger: sets ``token.tag_``."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,4 +80,4 @@ class SeqTagger(TokenClassifier):
             if not self.cfg["overwrite"]:
                 present = doc.to_array(TAG)
                 tags = np.where(present != 0, present, tags)
-            doc.from_array([TAG], tags)
+            doc.from_array([TAG], cast(Any, tags))

@@ -6,16 +6,18 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import torch2xp, xp2torch
+from thinc.api import xp2torch
 from thinc.types import Floats2d
 
 from ..models.pytorch import IGNORE, token_cross_entropy
+from ..models.shim import to_floats
 from ..models.types import Scorer
 
 Classes = NDArray[np.int64]
@@ -23,7 +25,7 @@ Classes = NDArray[np.int64]
 GetExamples = Callable[[], Iterable[Example]]
 
 
-class TokenClassifier(TrainablePipe):
+class TokenClassifier(TrainablePipe):  # type: ignore[misc]
     """A component whose model scores classes for each token.
 
     A subclass says how labels become classes, what the gold class of a token is, and how predicted classes become
@@ -109,14 +111,14 @@ class TokenClassifier(TrainablePipe):
         ops = self.model.ops
         flat = xp2torch(ops.flatten(list(scores)), requires_grad=True)
         gold = np.concatenate([self.gold_classes(example) for example in examples])
-        loss = token_cross_entropy(flat, xp2torch(ops.asarray(gold), device=flat.device), ignore_index=IGNORE)
+        loss = token_cross_entropy(flat, torch.from_numpy(gold).to(flat.device), ignore_index=IGNORE)
         if not loss.isfinite():
             raise ValueError(
                 f"the loss of '{self.name}' is {loss.item()}: try a lower learn_rate, a lower grad_clip, or no mixed "
                 "precision"
             )
-        loss.backward()
-        return loss.item(), ops.unflatten(torch2xp(flat.grad), [len(doc_scores) for doc_scores in scores])
+        (d_flat,) = torch.autograd.grad(loss, flat)
+        return loss.item(), ops.unflatten(to_floats(d_flat), ops.asarray1i([len(s) for s in scores]))
 
     def initialize(
         self, get_examples: GetExamples, *, nlp: Language | None = None, labels: Iterable[str] | None = None

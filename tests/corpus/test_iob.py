@@ -1,7 +1,7 @@
 """IOB tags against seqeval, which reads entities off tags in its own way."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB1, IOB2, Entities
@@ -46,6 +46,7 @@ def convert(*sentences: list[str], strict: bool = False) -> tuple[list[list[str]
     return to_iob2(sentences, locate=lambda place: f"{place.sentence}.{place.token}", strict=strict)
 
 
+@settings(deadline=None)
 @given(st.lists(CHUNKS, max_size=5))
 def test_iob1_of_known_entities(sentences):
     converted, warnings = convert(*map(iob1, sentences), strict=True)
@@ -53,6 +54,7 @@ def test_iob1_of_known_entities(sentences):
     assert warnings == []
 
 
+@settings(deadline=None)
 @given(CHUNKS)
 def test_iob1_as_seqeval_reads_it(chunks):
     (entities,) = Entities([iob1(chunks)], scheme=IOB1).entities
@@ -60,6 +62,7 @@ def test_iob1_as_seqeval_reads_it(chunks):
     assert iob2_spans(converted) == [(entity.tag, entity.start, entity.end) for entity in entities]
 
 
+@settings(deadline=None)
 @given(st.lists(TAGS, max_size=12))
 def test_any_iob_tags(tags):
     """As conlleval reads them; the result is valid, a fixed point, and what spaCy reads too."""

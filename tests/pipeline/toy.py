@@ -1,5 +1,10 @@
 """A corpus that a small pipeline learns by heart, and pipelines of each kind to learn it."""
 
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.lookups import Lookups
 from spacy.tokens import Doc
@@ -77,7 +82,7 @@ unk_alpha = 0
 
 [components.NAME.model.encode]
 @architectures = "spacy-seqtag.RNN.v1"
-cell = "rnn"
+cell = "gru"
 bidirectional = false
 """,
 }
@@ -101,26 +106,50 @@ def make_nlp(kind: str) -> Language:
 
 
 def make_example(nlp: Language, line: str) -> Example:
-    """An example of ``word|tag|iob`` tokens; an empty tag and the tag ``-`` of an entity are missing annotation."""
-    words, tags, entities = map(list, zip(*(token.split("|") for token in line.split()), strict=True))
-    doc = Doc(nlp.vocab, words=words)
-    return Example.from_dict(doc, {"words": words, "tags": tags, "entities": entities})
+    """An example of ``word|tag|iob`` tokens; an empty tag or IOB tag is missing annotation."""
+    words, tags, ents = map(list, zip(*(token.split("|") for token in line.split()), strict=True))
+    return Example(Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=words, tags=tags, ents=ents))
 
 
 def toy_examples(nlp: Language) -> list[Example]:
     return [make_example(nlp, line) for line in TOY.strip().splitlines()]
 
 
-def initialize(nlp: Language) -> None:
+def initialize(nlp: Language) -> Language:
     fix_random_seed(0)
     nlp.initialize(lambda: toy_examples(nlp))
+    return nlp
 
 
-def train(nlp: Language, examples: list[Example], steps: int = 40, learn_rate: float = 0.02, **kwargs) -> None:
-    optimizer = Adam(learn_rate)
+def train(nlp: Language, examples: list[Example], steps: int = 60) -> None:
+    optimizer = Adam(0.02)
     for _ in range(steps):
-        nlp.update(examples, sgd=optimizer, **kwargs)
+        nlp.update(examples, sgd=optimizer)
 
 
-def annotations(doc: Doc) -> list[tuple[str, str, str]]:
-    return [(token.tag_, token.ent_iob_, token.ent_type_) for token in doc]
+def annotations(docs: Iterable[Doc]) -> list[list[tuple[str, str, str]]]:
+    return [[(token.tag_, token.ent_iob_, token.ent_type_) for token in doc] for doc in docs]
+
+
+def weights(nlp: Language, name: str) -> list[NDArray[np.float32]]:
+    """Copies of all that a component has learnt."""
+    found = []
+    for node in nlp.get_pipe(name).model.walk():
+        found += [node.get_param(param).copy() for param in node.param_names]
+        found += [p.detach().numpy().copy() for shim in node.shims for p in shim._model.parameters()]
+    return found
+
+
+def changed(nlp: Language, name: str, before: list[NDArray[np.float32]]) -> bool:
+    return not all(np.array_equal(new, old) for new, old in zip(weights(nlp, name), before, strict=True))
+
+
+def gradients(nlp: Language, examples: list[Example]) -> tuple[dict[str, float], dict[tuple[int, str], Any]]:
+    """The losses of an update and its gradient of each parameter; nothing is learnt."""
+    recorded = {}
+
+    def record(key, parameter, gradient):
+        recorded[key] = gradient.copy()
+        return parameter, gradient * 0
+
+    return nlp.update(examples, sgd=record), recorded

@@ -1,5 +1,7 @@
 """Convolutions along the sentence."""
 
+import itertools
+
 from torch import Tensor, nn
 
 
@@ -29,8 +31,7 @@ class CNN(nn.Module):
             raise ValueError(f"kernel_size must be odd, so that each token is at the centre of one; got {kernel_size}")
         widths = [input_width] + [width] * depth
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(n_in, n_out, kernel_size, padding="same")
-            for n_in, n_out in zip(widths, widths[1:], strict=False)
+            nn.Conv1d(n_in, n_out, kernel_size, padding="same") for n_in, n_out in itertools.pairwise(widths)
         )
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(dropout)

@@ -1,5 +1,7 @@
 """The same multi-layer perceptron at every token."""
 
+import itertools
+
 from torch import Tensor, nn
 
 
@@ -19,7 +21,7 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(
             *(
                 nn.Sequential(nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout))
-                for n_in, n_out in zip(widths, widths[1:], strict=False)
+                for n_in, n_out in itertools.pairwise(widths)
             )
         )
 

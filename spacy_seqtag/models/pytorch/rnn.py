@@ -45,11 +45,9 @@ class RNN(nn.Module):
         # A network for each direction and layer: torch's own bidirectional networks need packed sequences to leave the
         # padding out, whose training takes two to three times as long on CPU.
         self.networks = nn.ModuleList(
-            nn.ModuleList(
-                CELLS[cell](width if layer else input_width, state_width, batch_first=True)
-                for _ in range(self.directions)
-            )
+            CELLS[cell](width if layer else input_width, state_width, batch_first=True)
             for layer in range(depth)
+            for _ in range(self.directions)
         )
         self.dropout = nn.Dropout(dropout)
 
@@ -64,10 +62,10 @@ class RNN(nn.Module):
             *Shape:* ``(batch_size, seq_len, width)``.
         """
         order = reversed_order(mask)
-        for networks in self.networks:
-            states = networks[0](x)[0]
+        for forward in range(0, len(self.networks), self.directions):
+            states = self.networks[forward](x)[0]
             if self.directions == 2:
-                backward = reorder(networks[1](reorder(x, order))[0], order)
+                backward = reorder(self.networks[forward + 1](reorder(x, order))[0], order)
                 states = torch.cat([states, backward], dim=-1)
             x = self.dropout(states)
         return x

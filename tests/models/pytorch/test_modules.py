@@ -22,10 +22,10 @@ def test_rnn_equals_torch_on_packed_sequences(cell, bidirectional):
     state_width = 3 if bidirectional else 6
     theirs = CELLS[cell](4, state_width, num_layers=2, batch_first=True, bidirectional=bidirectional)
     weights = {}
-    for layer, networks in enumerate(ours.networks):
-        for network, suffix in zip(networks, ("", "_reverse"), strict=False):
-            for name, value in network.state_dict().items():
-                weights[name.removesuffix("_l0") + f"_l{layer}{suffix}"] = value
+    suffixes = ("_l0", "_l0_reverse", "_l1", "_l1_reverse") if bidirectional else ("_l0", "_l1")
+    for network, suffix in zip(ours.networks, suffixes, strict=True):
+        for name, value in network.state_dict().items():
+            weights[name.removesuffix("_l0") + suffix] = value
     theirs.load_state_dict(weights)
     x = torch.randn(3, 5, 4)
     packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)

@@ -1,0 +1,99 @@
+"""`evaluate` on a rule-based pipeline of spaCy's own, whose scores are known."""
+
+import pytest
+import spacy
+import srsly
+from spacy.tokens import Doc, DocBin
+from typer.testing import CliRunner
+
+from spacy_seqtag.cli import app
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    """Takes every `EU` for an ORG and every `Rome` for an ORG too; tags both NNP."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": word} for word in ("EU", "Rome")])
+    nlp.add_pipe("attribute_ruler").add([[{"ORTH": {"IN": ["EU", "Rome"]}}]], {"TAG": "NNP"})
+    path = tmp_path_factory.mktemp("pipeline") / "rules"
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """In test two entities of which one is found as such, in dev one that is found."""
+    nlp = spacy.blank("en")
+    words = ["EU", "left", "Rome", "."]
+    test = Doc(nlp.vocab, words=words, tags=["NNP", "VBD", "NNP", "."], ents=["B-ORG", "O", "B-LOC", "O"])
+    dev = Doc(nlp.vocab, words=["EU"], tags=["NNP"], ents=["B-ORG"])
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for split, doc in {"test": test, "dev": dev}.items():
+        DocBin(docs=[doc]).to_disk(folder / f"{split}.spacy")
+    return folder
+
+
+def evaluate(*args) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["evaluate", *map(str, args)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_scores_on_the_test_split(pipeline, corpus, tmp_path):
+    path = tmp_path / "deep" / "metrics.json"
+    code, output = evaluate(pipeline, corpus, "--output", path)
+    assert code == 0
+    assert "dev split" not in output
+    scores = srsly.read_json(path)
+    assert scores.pop("speed") > 0
+    assert scores == {
+        "corpus": str(corpus / "test.spacy"),
+        "tag_acc": 0.5,
+        "ents_p": 0.5,
+        "ents_r": 0.5,
+        "ents_f": 0.5,
+        "ents_per_type": {
+            "ORG": {"p": 0.5, "r": 1.0, "f": pytest.approx(2 / 3)},
+            "LOC": {"p": 0.0, "r": 0.0, "f": 0.0},
+        },
+    }
+    assert "Tag accuracy 50.00" in output
+    assert "NER F1 50.00" in output
+    assert "ORG 50.00 100.00 66.67" in output
+
+
+def test_dev_split_where_there_is_no_test_split(pipeline, corpus, tmp_path):
+    (corpus / "test.spacy").unlink()
+    code, output = evaluate(pipeline, corpus, "--output", tmp_path / "metrics.json")
+    assert code == 0
+    assert f"{corpus} has no test split: these are scores on its dev split" in output
+    scores = srsly.read_json(tmp_path / "metrics.json")
+    assert scores["corpus"] == str(corpus / "dev.spacy")
+    assert scores["ents_f"] == 1.0
+
+
+def test_one_file(pipeline, corpus, tmp_path):
+    code, output = evaluate(pipeline, corpus / "dev.spacy", "--output", tmp_path / "metrics.json")
+    assert code == 0
+    assert "no test split" not in output
+    assert srsly.read_json(tmp_path / "metrics.json")["corpus"] == str(corpus / "dev.spacy")
+
+
+@pytest.mark.parametrize(("source", "noted"), [("sample", True), ("conll2003", False)])
+def test_demonstration_corpus_is_named(pipeline, corpus, source, noted):
+    srsly.write_json(corpus / "stats.json", {"source": source})
+    code, output = evaluate(pipeline, corpus)
+    assert code == 0
+    assert ("demonstration corpus" in output) == noted
+
+
+@pytest.mark.parametrize("folder", ["nothing", "empty"])
+def test_no_corpus(pipeline, tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    code, output = evaluate(pipeline, tmp_path / folder, "--output", tmp_path / "metrics.json")
+    assert code == 1
+    assert "neither test.spacy nor dev.spacy" in output
+    assert "spacy_seqtag convert" in output
+    assert not (tmp_path / "metrics.json").exists()

@@ -1,0 +1,50 @@
+"""`tag` prints what a pipeline finds, also one that is installed apart from the environment."""
+
+import importlib
+import sys
+
+import pytest
+import spacy
+from spacy.cli.package import package
+from typer.testing import CliRunner
+
+from spacy_seqtag.cli import app
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    nlp = spacy.blank("en", meta={"name": "seqtag_rules", "version": "1.2.3"})
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "MISC", "pattern": "World Cup"}])
+    nlp.add_pipe("attribute_ruler").add([[{"ORTH": "won"}]], {"TAG": "VBD"})
+    path = tmp_path_factory.mktemp("pipeline") / "rules"
+    nlp.to_disk(path)
+    return path
+
+
+def tag(*args) -> str:
+    result = CliRunner().invoke(app, ["tag", *map(str, args)], catch_exceptions=False)
+    assert result.exit_code == 0
+    return " ".join(result.output.split())
+
+
+def test_folder(pipeline):
+    output = tag(pipeline, "France won the World Cup")
+    assert f"Loaded en_seqtag_rules 1.2.3 from {pipeline}" in output
+    assert "France won VBD the World B-MISC Cup I-MISC" in output
+    assert "Entities: World Cup (MISC)" in output
+
+
+def test_no_entities(pipeline):
+    assert "Entities: none" in tag(pipeline, "Nothing")
+
+
+def test_installed_apart(pipeline, tmp_path, monkeypatch):
+    package(pipeline, tmp_path, create_sdist=False, create_wheel=False, silent=True)
+    target = tmp_path / "en_seqtag_rules-1.2.3"
+    (target / "meta.json").rename(target / "en_seqtag_rules" / "meta.json")  # as the wheel has it
+    metadata = target / "en_seqtag_rules-1.2.3.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: en-seqtag-rules\nVersion: 1.2.3\n")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    importlib.invalidate_caches()
+    assert f"Loaded en_seqtag_rules 1.2.3 from {target}" in tag("en_seqtag_rules", "won", "--target", target)

@@ -1,0 +1,131 @@
+"""Where labels come from, and how new ones are added."""
+
+import pytest
+import spacy
+import srsly
+from thinc.api import Config
+
+from .toy import (
+    TAGS,
+    TEXTS,
+    TYPES,
+    annotations,
+    config_text,
+    initialize,
+    make_example,
+    make_nlp,
+    toy_examples,
+    train,
+    weights,
+)
+
+LABELS = {"tagger": TAGS, "ner": TYPES}
+
+
+def test_labels_come_from_all_of_the_data_in_alphabetical_order(kind, name):
+    nlp = make_nlp(kind)
+    examples = toy_examples(nlp) * 3 + [make_example(nlp, "Zeus|ZZ|B-GOD")]  # Thinc itself looks at ten.
+    nlp.initialize(lambda: examples)
+    expected = {"tagger": (*TAGS, "ZZ"), "ner": ("GOD", *TYPES)}[name]
+    assert nlp.get_pipe(name).labels == expected
+    assert nlp.get_pipe(name).label_data == expected
+
+
+def test_whitespace_and_missing_tags_are_no_labels(kind):
+    nlp = make_nlp(kind)
+    nlp.initialize(lambda: [make_example(nlp, "a|DT|O b||O \u00a0|_SP|O c|NN|B-X")])
+    assert nlp.get_pipe("tagger").labels == ("DT", "NN")
+
+
+def test_labels_from_file_keep_their_order_and_those_without_data(kind, name, tmp_path):
+    labels = ["unseen", *reversed(LABELS[name])]
+    srsly.write_json(tmp_path / "labels.json", labels)
+    nlp = make_nlp(kind)
+    nlp.config["initialize"]["components"][name] = {
+        "labels": {"@readers": "spacy.read_labels.v1", "path": str(tmp_path / "labels.json"), "require": True}
+    }
+    initialize(nlp)
+    assert nlp.get_pipe(name).labels == tuple(labels)
+    train(nlp, toy_examples(nlp))
+    assert nlp.evaluate(toy_examples(nlp))[{"tagger": "tag_acc", "ner": "ents_f"}[name]] == 1.0
+
+
+def test_labels_are_collected_where_an_optional_file_is_missing(kind, name, tmp_path):
+    nlp = make_nlp(kind)
+    nlp.config["initialize"]["components"][name] = {
+        "labels": {"@readers": "spacy.read_labels.v1", "path": str(tmp_path / "none.json"), "require": False}
+    }
+    assert initialize(nlp).get_pipe(name).labels == LABELS[name]
+
+
+def test_data_without_annotation_is_an_error(kind, name):
+    nlp = make_nlp(kind)
+    line = {"tagger": "Anna||B-PER", "ner": "Anna|NNP|"}[name]
+    with pytest.raises(ValueError, match=f"'{name}' has no labels: the training data has no"):
+        nlp.initialize(lambda: [make_example(nlp, line)])
+
+
+@pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+def test_labels_can_be_added_before_initialize(kind, name):
+    nlp = make_nlp(kind)
+    pipe = nlp.get_pipe(name)
+    assert [pipe.add_label("B"), pipe.add_label("A"), pipe.add_label("B")] == [1, 1, 0]
+    assert pipe.labels == ("B", "A")
+    assert initialize(nlp).get_pipe(name).labels == ("B", "A", *LABELS[name])
+    nlp(TEXTS[0])
+
+
+def test_a_number_of_classes_in_the_config(kind):
+    config = Config().from_str(config_text(kind), interpolate=False)
+    for name, n_classes in {"tagger": len(TAGS), "ner": 1 + 2 * len(TYPES)}.items():
+        config["components"][name]["model"]["nO"] = n_classes
+    nlp = initialize(spacy.util.load_model_from_config(config, auto_fill=True))
+    train(nlp, toy_examples(nlp))
+    assert nlp.evaluate(toy_examples(nlp))["tag_acc"] == 1.0
+
+
+@pytest.mark.parametrize("label", [None, 3, "", ("A",)])
+def test_a_label_must_be_a_string(trained, name, label):
+    with pytest.raises(ValueError, match=f"a label of '{name}' must be a non-empty string"):
+        trained.get_pipe(name).add_label(label)
+
+
+def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind, trained, name):
+    pipe = nlp.get_pipe(name)
+    assert pipe.add_label("NEW") == 1
+    assert pipe.labels == (*LABELS[name], "NEW")
+    assert annotations(nlp.pipe(TEXTS)) == annotations(trained.pipe(TEXTS))
+    for new, old in zip(weights(nlp, name)[-2:], weights(trained, name)[-2:], strict=True):
+        assert (new[: len(old)] == old).all()
+        assert len(new) == len(old) + {"tagger": 1, "ner": 2}[name]
+
+    new = {"tagger": "Snow|NEW|O falls|VBZ|O .|.|O", "ner": "Snow|NNP|B-NEW Day|NNP|I-NEW ends|VBZ|O .|.|O"}[name]
+    examples = [*toy_examples(nlp), make_example(nlp, new)]
+    with nlp.select_pipes(disable=[other for other in LABELS if other != name]):
+        train(nlp, examples)
+    expected = annotations(eg.reference for eg in examples)
+    texts = [eg.text for eg in examples]
+    loaded = make_nlp(kind).from_bytes(nlp.to_bytes())
+    for pipeline in (nlp, loaded):
+        found = annotations(doc for doc in pipeline.pipe(texts))
+        part = slice(0, 1) if name == "tagger" else slice(1, None)
+        assert [[t[part] for t in doc] for doc in found] == [[t[part] for t in doc] for doc in expected]
+
+
+@pytest.mark.parametrize("kind", ["direct"], indirect=True, scope="session")
+def test_a_trained_model_whose_width_is_the_classes_refuses_new_labels(trained, name):
+    pipe = trained.get_pipe(name)
+    assert pipe.add_label(LABELS[name][0]) == 0
+    with pytest.raises(ValueError, match=f"cannot add the label 'NEW' to '{name}'"):
+        pipe.add_label("NEW")
+    assert pipe.labels == LABELS[name]
+
+
+def test_a_gold_label_that_is_not_among_the_labels_is_an_error(trained, name):
+    eg = make_example(trained, "Anna|XX|B-XX Lee|NNP|I-PER")
+    what = {"tagger": "tag", "ner": "entity"}[name]
+    with (
+        trained.select_pipes(disable=[other for other in LABELS if other != name]),
+        pytest.raises(ValueError, match=f"the {what} 'XX' in the training data is not among the labels of '{name}'"),
+    ):
+        trained.update([eg])

@@ -1,0 +1,199 @@
+"""What an update changes, and what it leaves alone."""
+
+import numpy as np
+import pytest
+from thinc.api import Adam
+
+from .toy import (
+    TEXTS,
+    annotations,
+    changed,
+    gradients,
+    initialize,
+    make_example,
+    make_nlp,
+    toy_examples,
+    train,
+    weights,
+)
+
+PIPES = {"shared": ["tok2vec", "tagger", "ner"], "own": ["tagger", "ner"]}
+FULL = "Anna|NNP|B-PER Lee|NNP|I-PER visits|VBZ|O Rome|NNP|B-LOC .|.|O"
+PARTIAL = "Anna|NNP|B-PER Lee||I-PER visits|VBZ| Rome||  .|.|O".replace("  ", " ")
+MISSING = "Anna|| Lee|| visits|| Rome|| .||"
+
+
+def assert_equal_gradients(one, other, scale=1.0):
+    assert one.keys() == other.keys()
+    for key in one:
+        np.testing.assert_allclose(one[key], scale * other[key], atol=1e-6, rtol=1e-4)
+
+
+@pytest.fixture
+def untrained(kind):
+    return initialize(make_nlp(kind))
+
+
+@pytest.mark.parametrize("line", [FULL, PARTIAL])
+def test_loss_is_the_mean_cross_entropy_of_the_annotated_tokens(trained, name, line):
+    pipe = trained.get_pipe(name)
+    examples = [make_example(trained, line), make_example(trained, MISSING), make_example(trained, line)]
+    rng = np.random.default_rng(0)
+    scores = [rng.normal(size=(5, len(pipe.classes))).astype("float32") for _ in examples]
+    loss, d_scores = pipe.get_loss(examples, scores)
+
+    gold = [token.split("|")[1 if name == "tagger" else 2] for token in line.split()]
+    losses, expected = [], [np.zeros_like(s) for s in scores]
+    for i in (0, 2):
+        for t, label in enumerate(gold):
+            if label:
+                p = np.exp(scores[i][t]) / np.exp(scores[i][t]).sum()
+                losses.append(-np.log(p[pipe.classes.index(label)]))
+                expected[i][t] = p - (np.arange(len(p)) == pipe.classes.index(label))
+    assert loss == pytest.approx(np.mean(losses), rel=1e-5)
+    for found, wanted in zip(d_scores, expected, strict=True):
+        np.testing.assert_allclose(found, wanted / len(losses), atol=1e-6)
+
+
+def test_tokens_without_annotation_count_as_if_removed(trained, name):
+    pipe = trained.get_pipe(name)
+    scores = np.random.default_rng(0).normal(size=(5, len(pipe.classes))).astype("float32")
+    partial = make_example(trained, "Anna|NNP|B-PER Lee|NNP|I-PER visits|| Rome|| .|.|O")
+    removed = make_example(trained, "Anna|NNP|B-PER Lee|NNP|I-PER .|.|O")
+    kept = [0, 1, 4]
+    loss, (d_scores,) = pipe.get_loss([partial], [scores])
+    expected_loss, (expected,) = pipe.get_loss([removed], [scores[kept]])
+    assert loss == pytest.approx(expected_loss)
+    np.testing.assert_allclose(d_scores[kept], expected, rtol=1e-6)
+    assert not d_scores[[2, 3]].any()
+
+
+@pytest.mark.parametrize(
+    ("lines", "same_as"),
+    [
+        pytest.param([FULL, FULL], [FULL], id="twice the same"),
+        pytest.param([FULL, MISSING], [FULL], id="one without annotation"),
+        pytest.param([PARTIAL] * 3, [PARTIAL], id="partial annotation"),
+    ],
+)
+def test_batch_composition_does_not_change_the_step(untrained, lines, same_as):
+    losses, found = gradients(untrained, [make_example(untrained, line) for line in lines])
+    expected_losses, expected = gradients(untrained, [make_example(untrained, line) for line in same_as])
+    for name in ("tagger", "ner"):
+        assert losses[name] == pytest.approx(expected_losses[name], rel=1e-5)
+    assert_equal_gradients(found, expected)
+    assert any(gradient.any() for gradient in expected.values())
+
+
+def test_empty_docs_in_a_batch_do_not_count(untrained):
+    empty = make_example(untrained, FULL)
+    empty.x = empty.y = untrained.make_doc("")
+    losses, found = gradients(untrained, [empty, make_example(untrained, FULL), empty])
+    expected_losses, expected = gradients(untrained, [make_example(untrained, FULL)])
+    assert losses == pytest.approx(expected_losses, rel=1e-5)
+    assert_equal_gradients(found, expected)
+    assert untrained.update([empty])["ner"] == 0.0
+
+
+@pytest.mark.parametrize("line", [MISSING, "\u00a0|_SP| \u2003|_SP|"])
+def test_a_batch_without_annotation_changes_nothing(nlp, kind, line):
+    before = {name: weights(nlp, name) for name in PIPES[kind]}
+    optimizer = Adam(0.1, L2=0)
+    losses = nlp.update([make_example(nlp, line)] * 2, sgd=optimizer)
+    assert set(losses.values()) == {0.0}
+    assert not any(changed(nlp, name, before[name]) for name in before)
+    # Nor does it leave anything behind that breaks the next step.
+    assert np.isfinite(list(nlp.update(toy_examples(nlp), sgd=optimizer).values())).all()
+    assert all(changed(nlp, name, before[name]) for name in before)
+
+
+def test_gold_tokens_that_do_not_align_are_missing_annotation(trained):
+    from spacy.tokens import Doc
+    from spacy.training import Example
+
+    gold = Doc(trained.vocab, words=["Anna", "NewYork"], tags=["NNP", "NNP"], ents=["O", "B-LOC"])
+    eg = Example(Doc(trained.vocab, words=["Anna", "New", "York"], spaces=[True, False, False]), gold)
+    tagger, ner = trained.get_pipe("tagger"), trained.get_pipe("ner")
+    nnp = tagger.labels.index("NNP")
+    assert tagger.gold_classes(eg).tolist() == [nnp, nnp, nnp]
+    assert [ner.classes[c] for c in ner.gold_classes(eg)] == ["O", "B-LOC", "I-LOC"]
+    eg = Example(Doc(trained.vocab, words=["AnnaNewYork"]), gold)
+    assert tagger.gold_classes(eg).tolist() == ner.gold_classes(eg).tolist() == [-100]
+
+
+def test_frozen_components_do_not_change(nlp, kind, name):
+    frozen = [pipe for pipe in PIPES[kind] if pipe != name]
+    before = {pipe: weights(nlp, pipe) for pipe in PIPES[kind]}
+    nlp.update(toy_examples(nlp), sgd=Adam(0.1), exclude=frozen, annotates=["tok2vec"] if kind == "shared" else [])
+    assert [pipe for pipe in PIPES[kind] if changed(nlp, pipe, before[pipe])] == [name]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_annotating_components_annotate_the_examples(nlp, kind, frozen):
+    examples = toy_examples(nlp)
+    annotates = ["tok2vec", "tagger", "ner"] if kind == "shared" else ["tagger", "ner"]
+    before = weights(nlp, "ner")
+    nlp.update(examples, sgd=Adam(0.0001), annotates=annotates, exclude=annotates if frozen else [])
+    assert annotations(eg.predicted for eg in examples) == annotations(eg.reference for eg in examples)
+    assert changed(nlp, "ner", before) is not frozen
+    examples = toy_examples(nlp)
+    nlp.update(examples, sgd=Adam(0.0001))
+    assert not any(eg.predicted.has_annotation("TAG") for eg in examples)
+
+
+def test_training_resumes_from_the_weights(nlp, untrained):
+    optimizer = nlp.resume_training()
+    expected = annotations(eg.reference for eg in toy_examples(nlp))
+    assert annotations(nlp.pipe(TEXTS)) == expected
+    losses = nlp.update(toy_examples(nlp), sgd=optimizer)
+    fresh = untrained.update(toy_examples(untrained))
+    for name in ("tagger", "ner"):
+        assert losses[name] < 0.1 < 1 < fresh[name]
+    train(nlp, [*toy_examples(nlp), make_example(nlp, "Eve|NNP|B-PER hired|VBD|O Bob|NNP|B-PER .|.|O")])
+    assert [ent.text for ent in nlp("Eve hired Bob .").ents] == ["Eve", "Bob"]
+    assert annotations(nlp.pipe(TEXTS)) == expected
+
+
+def test_averaged_parameters_are_used_and_taken_back(kind, untrained):
+    nlp = untrained
+    optimizer = Adam(0.02, use_averages=True)
+    for _ in range(10):
+        nlp.update(toy_examples(nlp), sgd=optimizer)
+    docs = list(nlp.pipe(TEXTS))
+    last = {name: weights(nlp, name) for name in PIPES[kind]}
+    last_scores = {name: nlp.get_pipe(name).model.predict(docs) for name in ("tagger", "ner")}
+    with nlp.use_params(optimizer.averages):
+        averaged = {name: weights(nlp, name) for name in PIPES[kind]}
+        assert all(changed(nlp, name, last[name]) for name in PIPES[kind])
+        saved = make_nlp(kind).from_bytes(nlp.to_bytes())
+        docs = list(nlp.pipe(TEXTS))
+        for name, scores in last_scores.items():
+            assert not np.allclose(nlp.get_pipe(name).model.predict(docs)[0], scores[0])
+    assert not any(changed(nlp, name, last[name]) for name in PIPES[kind])
+    assert not any(changed(saved, name, averaged[name]) for name in PIPES[kind])
+    expected = [array for name in PIPES[kind] for array in averaged[name]]
+    assert len(expected) == len(optimizer.averages)
+    for array in expected:
+        assert any(np.array_equal(array, average) for average in optimizer.averages.values())
+
+
+def test_updates_leave_parameters_where_they_are_in_memory(nlp, kind):
+    def pointers():
+        return [
+            parameter.data_ptr()
+            for name in PIPES[kind]
+            for node in nlp.get_pipe(name).model.walk()
+            for shim in node.shims
+            for parameter in shim._model.parameters()
+        ]
+
+    before = pointers()
+    train(nlp, toy_examples(nlp), steps=3)
+    assert pointers() == before
+
+
+def test_a_loss_that_is_no_number_is_an_error(trained, name):
+    pipe = trained.get_pipe(name)
+    scores = np.full((5, len(pipe.classes)), np.nan, dtype="float32")
+    with pytest.raises(ValueError, match=f"the loss of '{name}' is nan: try a lower learn_rate"):
+        pipe.get_loss([make_example(trained, FULL)], [scores])
