@@ -12,6 +12,7 @@ import typer
 from wasabi import msg
 
 from .evaluate import evaluate, evaluation_file
+from .load import load_pipeline
 from .train import RECORD, training_digest, training_overrides
 
 if TYPE_CHECKING:
@@ -69,11 +70,10 @@ def is_trained(config: Path, corpus: Path, folder: Path, transformer: str | None
 
 def measure(folder: Path, path: Path, gpu_id: int) -> dict[str, Any]:
     """The scores of a trained system, its words per second, the minutes of its training and its size on disk."""
-    import spacy
     from spacy.cli._util import setup_gpu
 
     setup_gpu(gpu_id, silent=True)
-    nlp = spacy.load(folder / "model-best")
+    nlp = load_pipeline(str(folder / "model-best"))
     scores = evaluate(nlp, path)
     scores["speed"] = words_per_second(nlp, path)
     scores["training_minutes"] = srsly.read_json(folder / RECORD)["minutes"]

@@ -7,6 +7,8 @@ import srsly
 import typer
 from wasabi import msg
 
+from .load import load_pipeline
+
 if TYPE_CHECKING:
     from spacy.language import Language
 
@@ -18,12 +20,11 @@ def evaluate_command(
     gpu_id: Annotated[int, typer.Option("--gpu-id", help="GPU ID, or -1 for the CPU")] = -1,
 ) -> None:
     """Score a pipeline on the test split of a corpus, or on its dev split if it has no other."""
-    import spacy
     from spacy.cli._util import setup_gpu
 
     setup_gpu(gpu_id)
     path = evaluation_file(corpus)
-    scores = {"corpus": str(path), **evaluate(spacy.load(pipeline), path)}
+    scores = {"corpus": str(path), **evaluate(load_pipeline(pipeline), path)}
     print_scores(scores)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 import srsly
 import typer
+from wasabi import msg
+
+from ..corpus.convert import STATS
 
 
 def package_command(
@@ -20,8 +23,10 @@ def package_command(
     from spacy.cli.package import package
     from spacy.util import load_config
 
+    if not (corpus / STATS).is_file():
+        msg.fail(f"{corpus} has no {STATS}, which names the source", "Give the folder that `convert` wrote.", exits=1)
     config = load_config(pipeline / "config.cfg").interpolate()
-    meta: dict[str, Any] = {"license": licence, "sources": [{"name": srsly.read_json(corpus / "stats.json")["source"]}]}
+    meta: dict[str, Any] = {"license": licence, "sources": [{"name": srsly.read_json(corpus / STATS)["source"]}]}
     transformer = config["paths"].get("transformer")
     if transformer is not None:
         meta["sources"].append({"name": Path(transformer).name if Path(transformer).exists() else transformer})

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from .load import load_pipeline
+
 
 def tag_command(
     pipeline: Annotated[str, typer.Argument(help="Name or folder of a pipeline")],
@@ -16,11 +18,9 @@ def tag_command(
     ] = None,
 ) -> None:
     """Print the tokens of a text with their tags and entities."""
-    import spacy
-
     if target is not None:
         sys.path.insert(0, str(target.resolve()))
-    nlp = spacy.load(pipeline)
+    nlp = load_pipeline(pipeline)
     doc = nlp(text)
     msg.good(f"Loaded {nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']} from {nlp.path}")
     rows = [(token.text, token.tag_, f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "") for token in doc]

@@ -9,6 +9,8 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..corpus.convert import LABELS, STATS
+
 RECORD = "training.json"
 """File beside the trained pipelines: a digest of what they were trained from, the minutes and the device."""
 
@@ -32,6 +34,8 @@ def train_command(
     if missing:
         msg.fail(f"{corpus} has no {' and no '.join(missing)}", "Run `python -m spacy_seqtag convert` first.", exits=1)
     overrides = training_overrides(config, corpus, transformer) | parse_config_overrides(ctx.args)
+    if "nlp.pipeline" in overrides:
+        msg.info(f"Training only {', '.join(overrides['nlp.pipeline'])}: the corpus has no annotation for the rest")
     (out / RECORD).unlink(missing_ok=True)
     start = time.monotonic()
     try:
@@ -47,18 +51,28 @@ def train_command(
 
 
 def training_overrides(config: Path, corpus: Path, transformer: str | None) -> dict[str, Any]:
-    """What a config is given of the project's settings; a transformer only if it has one."""
+    """What a config is given of the project's settings: the corpus and its language, a transformer only if it has one,
+    and of the components only those that the corpus has labels for."""
     from spacy.util import load_config
 
+    settings = load_config(config)
     overrides: dict[str, Any] = {"paths.corpus": str(corpus)}
-    if transformer is not None and "transformer" in load_config(config)["paths"]:
+    if (corpus / STATS).is_file():
+        overrides["nlp.lang"] = srsly.read_json(corpus / STATS)["lang"]
+    if transformer is not None and "transformer" in settings["paths"]:
         overrides["paths.transformer"] = transformer
+    pipeline: list[str] = settings["nlp"]["pipeline"]
+    unlabelled = [name for name in pipeline if name in LABELS and not (corpus / LABELS[name]).is_file()]
+    if unlabelled:
+        overrides["nlp.pipeline"] = [name for name in pipeline if name not in unlabelled]
     return overrides
 
 
 def training_digest(config: Path, corpus: Path, overrides: dict[str, Any]) -> str:
-    """A digest of what a training depends on: the config, its overrides and the data."""
-    digest = hashlib.sha256(repr(sorted(overrides.items())).encode("utf8"))
-    for path in (config, corpus / "train.spacy", corpus / "dev.spacy"):
-        digest.update(path.read_bytes())
+    """A digest of what a training depends on: the config with its overrides, and the data."""
+    from spacy.util import load_config
+
+    digest = hashlib.sha256(load_config(config, overrides).to_str().encode("utf8"))
+    for name in ("train.spacy", "dev.spacy"):
+        digest.update((corpus / name).read_bytes())
     return digest.hexdigest()

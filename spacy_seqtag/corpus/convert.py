@@ -59,7 +59,7 @@ def convert(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         aside = Path(folder)
         (aside / "labels").mkdir()
-        stats = {"source": source, "digest": digest, "files": [], "splits": {}}
+        stats = {"source": source, "lang": nlp.lang, "digest": digest, "files": [], "splits": {}}
         for split, documents in corpus.splits.items():
             docs = (to_doc(document, nlp) for document in (progress(split, documents) if progress else documents))
             DocBin(attrs=ATTRS, docs=docs).to_disk(aside / f"{split}.spacy")

@@ -1,8 +1,10 @@
 """The bridge between Thinc and PyTorch modules whose sizes are known only at initialization."""
 
 import copy
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -15,13 +17,18 @@ from thinc.types import ArgsKwargs, FloatsXd
 
 Dims = dict[str, int]
 
+if hasattr(os, "register_at_fork"):
+    # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`, which would wait for
+    # it for ever in its first matrix product. The processes share the cores, so one thread each is right anyway.
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
 
 class ModuleShim(PyTorchShim):
     """A ``PyTorchShim`` that builds its module when the sizes are known, be it from data or from a saved model.
 
     It differs from its parent in that the module rests in evaluation mode, so that threads can predict at once; that
-    its parameters are updated in place; that the optimizer's parameter averages apply to it; that a copy is a new set of
-    parameters to the optimizer; and that weights load without unpickling code.
+    its parameters are updated in place; that the optimizer's parameter averages apply to it; that a copy is a new set
+    of parameters to the optimizer; and that weights load without unpickling code.
 
     Args:
         build: Called with the sizes as keywords, returns the module.
@@ -153,6 +160,12 @@ def module_shim(model: Model[Any, Any]) -> ModuleShim:
     shim = model.shims[0]
     assert isinstance(shim, ModuleShim)
     return shim
+
+
+def has_weights(model: Model[Any, Any]) -> bool:
+    """Whether the PyTorch modules of a model are built, by initialization or from a saved model."""
+    shims = [shim for node in model.walk() for shim in node.shims if isinstance(shim, ModuleShim)]
+    return all(shim._model is not None for shim in shims)
 
 
 def construct(model: Model[Any, Any], **dims: int) -> None:

@@ -73,10 +73,10 @@ class SeqTagger(TokenClassifier):
             classes: What :meth:`predict` returned for them.
         """
         keys = np.asarray([self.vocab.strings.add(label) for label in self.labels], dtype="uint64")
-        whitespace = self.vocab.strings.add(WHITESPACE_TAG)
         for doc, doc_classes in zip(docs, classes, strict=True):
             tags = keys[doc_classes]
-            tags[doc.to_array(IS_SPACE) != 0] = whitespace
+            # The vocabulary of the component is another one where it was sourced from another pipeline.
+            tags[doc.to_array(IS_SPACE) != 0] = doc.vocab.strings.add(WHITESPACE_TAG)
             if not self.cfg["overwrite"]:
                 present = doc.to_array(TAG)
                 tags = np.where(present != 0, present, tags)

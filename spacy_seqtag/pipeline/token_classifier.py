@@ -17,7 +17,7 @@ from thinc.api import xp2torch
 from thinc.types import Floats2d
 
 from ..models.pytorch import IGNORE, token_cross_entropy
-from ..models.shim import to_floats
+from ..models.shim import has_weights, to_floats
 from ..models.types import Scorer
 
 Classes = NDArray[np.int64]
@@ -166,7 +166,8 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
             raise ValueError(f"a label of '{self.name}' must be a non-empty string; got {label!r}")
         if label in self.labels:
             return 0
-        initialized = self.labels and self.model.get_ref("output_layer").has_dim("nO")
+        output_layer = self.model.get_ref("output_layer")
+        initialized = output_layer.has_dim("nO") and has_weights(output_layer)
         if initialized and not self.is_resizable:
             raise ValueError(
                 f"cannot add the label {label!r} to '{self.name}': the width of its trained model is the number of "

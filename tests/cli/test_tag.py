@@ -48,3 +48,13 @@ def test_installed_apart(pipeline, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     importlib.invalidate_caches()
     assert f"Loaded en_seqtag_rules 1.2.3 from {target}" in tag("en_seqtag_rules", "won", "--target", target)
+
+
+@pytest.mark.parametrize("command", [["tag", "no_such_pipeline", "Some text"], ["evaluate", "no_such_pipeline", "."]])
+def test_an_unknown_pipeline(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dev.spacy").touch()
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert "'no_such_pipeline'" in result.output
+    assert not isinstance(result.exception, OSError)

@@ -50,7 +50,7 @@ def test_unknown_words_share_a_trained_vector():
 
 
 def test_the_dictionary_is_saved_with_the_layer():
-    model, vocab = embed({"a": 3, "b": 1})
+    model, _ = embed({"a": 3, "b": 1})
     loaded = build_dictionary_embed(4).from_bytes(model.to_bytes())
     docs = [Doc(Vocab(), words=["b", "c", "a"])]
     np.testing.assert_array_equal(loaded.predict(docs)[0], model.predict(docs)[0])

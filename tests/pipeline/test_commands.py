@@ -4,6 +4,7 @@ import pytest
 import srsly
 from spacy.cli._util import app
 from spacy.tokens import DocBin
+from thinc.api import Config
 from typer.testing import CliRunner
 
 from .toy import TAGS, TYPES, config_text, make_example, make_nlp, toy_examples
@@ -17,13 +18,12 @@ def config(kind, tmp_path):
     DocBin(docs=[eg.reference for eg in examples]).to_disk(tmp_path / "train.spacy")
     dev = make_example(nlp, "Lee|NNP|B-PER lives|VBZ|O in|IN|O Rome|NNP|B-LOC")
     DocBin(docs=[dev.reference]).to_disk(tmp_path / "dev.spacy")
-    make_nlp(kind).from_config(make_nlp(kind).config)
-    path = tmp_path / "config.cfg"
-    path.write_text(
-        f'[paths]\ntrain = "{tmp_path / "train.spacy"}"\ndev = "{tmp_path / "dev.spacy"}"\n\n{config_text(kind)}'
-        '\n[training]\n\n[training.optimizer]\n@optimizers = "Adam.v1"\n'
-    )
-    return path
+    (tmp_path / "short.cfg").write_text(config_text(kind))
+    invoke("init", "fill-config", tmp_path / "short.cfg", tmp_path / "config.cfg")
+    config = Config().from_disk(tmp_path / "config.cfg", interpolate=False)
+    config["paths"].update({split: str(tmp_path / f"{split}.spacy") for split in ("train", "dev")})
+    config.to_disk(tmp_path / "config.cfg")
+    return tmp_path / "config.cfg"
 
 
 def invoke(*args):

@@ -67,7 +67,7 @@ def test_a_sourced_component_predicts_the_same(nlp, kind, name, lang, trained):
 
 def test_a_pipeline_of_sourced_components_is_saved_and_trained(nlp, kind, trained, tmp_path):
     nlp.to_disk(tmp_path / "source")
-    names = nlp.pipe_names
+    names = list(nlp.pipe_names)
     config = {
         "nlp": {"lang": "en", "pipeline": names},
         "components": {name: {"source": str(tmp_path / "source")} for name in names},

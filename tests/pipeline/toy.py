@@ -23,7 +23,7 @@ He|PRP|O visits|VBZ|O New|NNP|B-LOC York|NNP|I-LOC Acme|NNP|B-ORG .|.|O
 """
 TAGS = (".", "IN", "JJ", "NNP", "NNS", "PRP", "VBD", "VBP", "VBZ")
 TYPES = ("LOC", "ORG", "PER")
-TEXTS = [" ".join(token.split("|")[0] for token in line.split()) for line in TOY.strip().splitlines()]
+TEXTS = [" ".join(token.split("|")[0] for token in line.split(" ")) for line in TOY.strip().splitlines()]
 
 EMBED = """
 @architectures = "spacy.MultiHashEmbed.v2"
@@ -107,7 +107,7 @@ def make_nlp(kind: str) -> Language:
 
 def make_example(nlp: Language, line: str) -> Example:
     """An example of ``word|tag|iob`` tokens; an empty tag or IOB tag is missing annotation."""
-    words, tags, ents = map(list, zip(*(token.split("|") for token in line.split()), strict=True))
+    words, tags, ents = map(list, zip(*(token.split("|") for token in line.split(" ")), strict=True))
     return Example(Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=words, tags=tags, ents=ents))
 
 
@@ -121,10 +121,18 @@ def initialize(nlp: Language) -> Language:
     return nlp
 
 
+def update(nlp: Language, examples: list[Example], optimizer: Any) -> dict[str, float]:
+    """A step as ``spacy train`` takes it: all components pass their gradients back before any of them learns."""
+    losses = nlp.update(examples, sgd=False)
+    for _, pipe in nlp.pipeline:
+        pipe.finish_update(optimizer)
+    return losses
+
+
 def train(nlp: Language, examples: list[Example], steps: int = 60) -> None:
     optimizer = Adam(0.02)
     for _ in range(steps):
-        nlp.update(examples, sgd=optimizer)
+        update(nlp, examples, optimizer)
 
 
 def annotations(docs: Iterable[Doc]) -> list[list[tuple[str, str, str]]]:
@@ -150,6 +158,7 @@ def gradients(nlp: Language, examples: list[Example]) -> tuple[dict[str, float],
 
     def record(key, parameter, gradient):
         recorded[key] = gradient.copy()
-        return parameter, gradient * 0
+        gradient *= 0
+        return parameter, gradient
 
-    return nlp.update(examples, sgd=record), recorded
+    return update(nlp, examples, record), recorded
