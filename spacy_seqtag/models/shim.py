@@ -18,8 +18,8 @@ from thinc.types import ArgsKwargs, FloatsXd
 Dims = dict[str, int]
 
 if hasattr(os, "register_at_fork"):
-    # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`, which would wait for
-    # it for ever in its first matrix product. The processes share the cores, so one thread each is right anyway.
+    # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`; waiting for it, the
+    # first matrix product would never end. The processes share the cores, so one thread each is right anyway.
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
