@@ -13,7 +13,7 @@ from wasabi import msg
 
 from .evaluate import evaluate, evaluation_file
 from .load import load_pipeline
-from .train import RECORD, training_digest, training_overrides
+from .train import RECORD
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -42,14 +42,15 @@ def compare_command(
     failed = []
     for i, name in enumerate(names, 1):
         msg.divider(f"{i} of {len(names)}: {name}")
-        if not is_trained(configs / f"{name}.cfg", corpus, out / name, transformer):
-            command = [sys.executable, "-m", "spacy_seqtag", "train", str(configs / f"{name}.cfg"), str(out / name)]
-            command += ["--corpus", str(corpus), "--gpu-id", str(gpu_id)]
-            command += ["--transformer", transformer] if transformer is not None else []
-            if subprocess.run(command).returncode != 0:
-                failed.append(name)
-                continue
+        # In a process of its own, so that each starts afresh; it ends at once where the system is trained already.
+        command = [sys.executable, "-m", "spacy_seqtag", "train", str(configs / f"{name}.cfg"), str(out / name)]
+        command += ["--corpus", str(corpus), "--gpu-id", str(gpu_id)]
+        command += ["--transformer", transformer] if transformer is not None else []
+        if subprocess.run(command).returncode != 0:
+            failed.append(name)
+            continue
         results[name] = measure(out / name, path, gpu_id)
+        srsly.write_json(out / name / "compare.json", results[name])
         # After each system, so that an interrupted comparison has what it measured.
         srsly.write_json(out / "compare.json", {"corpus": str(path), "systems": results})
         (out / "compare.md").write_text(markdown_table(results), encoding="utf8")
@@ -59,21 +60,9 @@ def compare_command(
     msg.good(f"Saved the table to {out / 'compare.md'} and {out / 'compare.json'}")
 
 
-def is_trained(config: Path, corpus: Path, folder: Path, transformer: str | None) -> bool:
-    """Whether a folder holds a pipeline trained from this config and corpus."""
-    if not (folder / RECORD).is_file() or not (folder / "model-best").is_dir():
-        return False
-    digest = training_digest(config, corpus, training_overrides(config, corpus, transformer))
-    recorded: str = srsly.read_json(folder / RECORD)["digest"]
-    return recorded == digest
-
-
 def measure(folder: Path, path: Path, gpu_id: int) -> dict[str, Any]:
     """The scores of a trained system, its words per second, the minutes of its training and its size on disk."""
-    from spacy.cli._util import setup_gpu
-
-    setup_gpu(gpu_id, silent=True)
-    nlp = load_pipeline(str(folder / "model-best"))
+    nlp = load_pipeline(str(folder / "model-best"), gpu_id)
     scores = evaluate(nlp, path)
     scores["speed"] = words_per_second(nlp, path)
     scores["training_minutes"] = srsly.read_json(folder / RECORD)["minutes"]

@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from ..corpus import Corpus, CorpusError, Document, convert, read_dataset, read_folder
+from ..corpus.conll import is_column_folder
 from ..corpus.convert import check_output
 from ..corpus.hub import is_saved_dataset
 
@@ -80,7 +81,7 @@ def read(source: str, *, group_size: int, strict: bool) -> Corpus:
         if not SAMPLE_FOLDER.is_dir():
             raise CorpusError(f"no folder {SAMPLE_FOLDER} here: run the command in the project's own folder")
         folder = SAMPLE_FOLDER
-    if folder.exists() and not is_saved_dataset(folder):
+    if folder.exists() and (is_column_folder(folder) or not is_saved_dataset(folder)):
         return read_folder(folder, group_size=group_size, strict=strict)
     if not folder.exists() and (source.startswith((".", "/", "~")) or source.count("/") > 1):
         raise CorpusError(f"no such folder: {source}")
@@ -88,7 +89,7 @@ def read(source: str, *, group_size: int, strict: bool) -> Corpus:
 
 
 def progress_bar(split: str, documents: list[Document]) -> Iterable[Document]:
-    """A progress bar over the documents of a split, on a terminal."""
+    """A progress bar over the documents of a split."""
     from tqdm import tqdm
 
     bar: Iterable[Document] = tqdm(documents, desc=split, unit="doc", file=sys.stderr)

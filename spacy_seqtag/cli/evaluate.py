@@ -20,11 +20,13 @@ def evaluate_command(
     gpu_id: Annotated[int, typer.Option("--gpu-id", help="GPU ID, or -1 for the CPU")] = -1,
 ) -> None:
     """Score a pipeline on the test split of a corpus, or on its dev split if it has no other."""
-    from spacy.cli._util import setup_gpu
-
-    setup_gpu(gpu_id)
     path = evaluation_file(corpus)
-    scores = {"corpus": str(path), **evaluate(load_pipeline(pipeline), path)}
+    nlp = load_pipeline(pipeline, gpu_id)
+    try:
+        scores = {"corpus": str(path), **evaluate(nlp, path)}
+    except ValueError as err:
+        msg.fail(f"Cannot evaluate on {path}", str(err))
+        raise SystemExit(1) from err
     print_scores(scores)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -46,8 +48,8 @@ def evaluation_file(corpus: Path) -> Path:
     if (corpus / "dev.spacy").is_file():
         msg.info(f"{corpus} has no test split: these are scores on its dev split")
         return corpus / "dev.spacy"
-    msg.fail(f"{corpus} has neither test.spacy nor dev.spacy", "Run `python -m spacy_seqtag convert` first.", exits=1)
-    raise AssertionError  # msg.fail exits
+    msg.fail(f"{corpus} has neither test.spacy nor dev.spacy", "Run `python -m spacy_seqtag convert` first.")
+    raise SystemExit(1)
 
 
 def evaluate(nlp: "Language", path: Path) -> dict[str, Any]:

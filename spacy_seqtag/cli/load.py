@@ -1,4 +1,4 @@
-"""Loading a pipeline, with an error that says what to do."""
+"""Loading a pipeline, with errors that say what to do."""
 
 from typing import TYPE_CHECKING
 
@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 
-def load_pipeline(name: str) -> "Language":
-    """Load a pipeline by its name or folder; where that fails, say why and exit with 1."""
+def load_pipeline(name: str, gpu_id: int = -1) -> "Language":
+    """Load a pipeline by its name or folder, for the CPU (-1) or a GPU; where that fails, say why and exit with 1."""
     import spacy
+    from spacy.cli._util import setup_gpu
 
     try:
+        setup_gpu(gpu_id, silent=True)
         return spacy.load(name)
-    except (OSError, ValueError) as err:
-        msg.fail(f"Cannot load {name!r}: give the folder of a pipeline, or install its package", str(err), exits=1)
-        raise AssertionError from err  # msg.fail exits
+    except (ImportError, OSError, ValueError) as err:
+        msg.fail(f"Cannot load {name!r}: give the folder of a pipeline, or install its package", str(err))
+        raise SystemExit(1) from err

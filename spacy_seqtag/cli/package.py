@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import srsly
 import typer
-from wasabi import msg
 
-from ..corpus.convert import STATS
+from .train import RECORD
 
 
 def package_command(
@@ -17,19 +16,22 @@ def package_command(
     name: Annotated[str, typer.Option(help="Name of the package, without the language code")],
     version: Annotated[str, typer.Option(help="Version of the package")] = "0.1.0",
     licence: Annotated[str, typer.Option("--license", help="Licence of the pipeline, also as to its data")] = "MIT",
-    corpus: Annotated[Path, typer.Option(help="Folder that `convert` wrote, which names the source")] = Path("corpus"),
 ) -> None:
     """Build a wheel with `spacy package`; its meta names the licence, the sources, the scores and the requirements."""
     from spacy.cli.package import package
     from spacy.util import load_config
 
-    if not (corpus / STATS).is_file():
-        msg.fail(f"{corpus} has no {STATS}, which names the source", "Give the folder that `convert` wrote.", exits=1)
-    config = load_config(pipeline / "config.cfg").interpolate()
-    meta: dict[str, Any] = {"license": licence, "sources": [{"name": srsly.read_json(corpus / STATS)["source"]}]}
-    transformer = config["paths"].get("transformer")
+    sources = []
+    if (pipeline.parent / RECORD).is_file():
+        sources.append(srsly.read_json(pipeline.parent / RECORD)["source"])
+    transformer = load_config(pipeline / "config.cfg").interpolate().get("paths", {}).get("transformer")
     if transformer is not None:
-        meta["sources"].append({"name": Path(transformer).name if Path(transformer).exists() else transformer})
+        sources.append(Path(transformer).name if Path(transformer).exists() else transformer)
+    meta: dict[str, Any] = {
+        "description": f"Trained from {' and '.join(sources)} with spacy-seqtag" if sources else "",
+        "license": licence,
+        "sources": [{"name": source} for source in sources],
+    }
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         meta_path = Path(folder) / "meta.json"

@@ -20,6 +20,11 @@ N_COLUMNS = (2, 4)
 """Columns: word and entity, or word, part of speech, chunk (not used) and entity."""
 
 
+def is_column_folder(folder: Path) -> bool:
+    """Whether a folder has a file of the train split."""
+    return any((folder / name).exists() for name in FILES["train"])
+
+
 def find_files(folder: Path) -> dict[str, Path]:
     """The file of each split of a corpus.
 
@@ -52,9 +57,15 @@ def read_folder(folder: Path, *, group_size: int = 10, strict: bool = False) -> 
         CorpusError: If a file is missing or malformed; the message names file and line.
     """
     corpus = Corpus(splits={})
-    for split, path in find_files(folder).items():
+    files = find_files(folder)
+    tagged = {}
+    for split, path in files.items():
         corpus.splits[split], warnings = read_file(path, group_size=group_size, strict=strict)
         corpus.warnings += warnings
+        tagged[split] = corpus.splits[split][0][0].tags is not None
+        if tagged[split] != tagged["train"]:
+            with_tags, without = (files[split], files["train"]) if tagged[split] else (files["train"], files[split])
+            raise CorpusError(f"{with_tags} has four columns, {without} two: give all files the same")
     return corpus
 
 

@@ -21,7 +21,7 @@ TOKENS, ENTITIES, TAGS = "tokens", "ner_tags", "pos_tags"
 def is_saved_dataset(folder: Path) -> bool:
     """Whether a folder is a dataset: one that `datasets` saved, or Parquet or JSON lines files."""
     return (folder / "dataset_dict.json").is_file() or any(
-        path.suffix in (".parquet", ".jsonl") for path in folder.glob("*")
+        path.suffix in (".parquet", ".jsonl") for pattern in ("*", "data/*") for path in folder.glob(pattern)
     )
 
 

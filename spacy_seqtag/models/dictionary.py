@@ -74,7 +74,7 @@ def build_dictionary_embed(width: int | None = None, unk_alpha: float = 0.25, dr
 
 
 def init(model: Embed, X: list[Doc] | None = None, Y: list[Floats2d] | None = None) -> None:
-    if X and not len(model.attrs["hashes"]):
+    if X:
         lookups = X[0].vocab.lookups
         if not lookups.has_table(TABLE):
             raise ValueError(
@@ -90,10 +90,10 @@ def init(model: Embed, X: list[Doc] | None = None, Y: list[Floats2d] | None = No
         model.attrs["rows"] = order + N_SPECIAL
         model.attrs["unk_prob"] = (alpha / (alpha + counts[order])).astype("float32")
     layer: EmbedIds = model.layers[0]
-    if Y and model.has_dim("nO") is None:
-        model.set_dim("nO", Y[0].shape[1])
-    layer.set_dim("nO", model.get_dim("nO"))
-    layer.set_dim("nI", len(model.attrs["hashes"]) + N_SPECIAL)
+    if Y:
+        model.set_dim("nO", Y[0].shape[1], force=True)
+    layer.set_dim("nO", model.get_dim("nO"), force=True)
+    layer.set_dim("nI", len(model.attrs["hashes"]) + N_SPECIAL, force=True)
     layer.initialize()
 
 

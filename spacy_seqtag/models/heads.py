@@ -37,10 +37,16 @@ def init_linear_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
     linear: Linear = model.get_ref("output_layer")
     tok2vec.initialize(X)
     if X:
-        linear.set_dim("nI", tok2vec.predict(X)[0].shape[1])
+        linear.set_dim("nI", tok2vec.predict(X)[0].shape[1], force=True)
     if Y:
-        linear.set_dim("nO", Y[0].shape[1])
+        set_width(model, Y[0].shape[1])
     output.initialize()
+
+
+def set_width(model: Scorer, nO: int) -> None:
+    """Set the number of classes wherever the layers of a linear head hold it."""
+    for layer in (model, model.layers[1], model.get_ref("output_layer")):
+        layer.set_dim("nO", nO, force=True)
 
 
 def resize_linear_head(model: Scorer, nO: int) -> Scorer:
@@ -48,15 +54,12 @@ def resize_linear_head(model: Scorer, nO: int) -> Scorer:
     linear: Linear = model.get_ref("output_layer")
     shim = module_shim(linear)
     old = shim.module
-    linear.set_dim("nO", nO, force=True)
+    set_width(model, nO)
     shim.construct({"nI": linear.get_dim("nI"), "nO": nO})
     with torch.no_grad():
         for name, parameter in shim.module.named_parameters():
             kept = old.get_parameter(name)
             parameter[: len(kept)] = kept
-    for node in model.walk():
-        if node.has_dim("nO") is not None and node is not linear and node in (model, model.layers[1]):
-            node.set_dim("nO", nO, force=True)
     return model
 
 
@@ -83,6 +86,7 @@ def build_direct_head(embed: Embed, encode: Encode) -> Scorer:
     model: Scorer = chain(embed, encode)
     model.set_ref("embed", embed)
     model.set_ref("output_layer", encode)
+    model.attrs["embed_classes"] = embed.has_dim("nO") is None
     model.init = init_direct_head
     return model
 
@@ -91,6 +95,7 @@ def init_direct_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
     embed: Embed = model.get_ref("embed")
     encode: Encode = model.get_ref("output_layer")
     if Y:
-        encode.set_dim("nO", Y[0].shape[1])
-    embed.initialize(X, Y if embed.has_dim("nO") is None else None)
+        for layer in (model, encode):
+            layer.set_dim("nO", Y[0].shape[1], force=True)
+    embed.initialize(X, Y if model.attrs["embed_classes"] else None)
     encode.initialize(embed.predict(X) if X else None)

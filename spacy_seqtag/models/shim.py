@@ -86,6 +86,10 @@ class ModuleShim(PyTorchShim):
             for parameter, data in backup.items():
                 parameter.data = data
 
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self._model is not None:
+            super().to_device(device_type, device_id)
+
     def copy(self) -> "ModuleShim":
         copied = copy.deepcopy(self)
         with Shim.global_id_lock:
@@ -169,7 +173,5 @@ def has_weights(model: Model[Any, Any]) -> bool:
 
 
 def construct(model: Model[Any, Any], **dims: int) -> None:
-    """Build the module of a model that :func:`wrap_module` made, unless it has one, as a loaded model does."""
-    shim = module_shim(model)
-    if shim._model is None:
-        shim.construct(dims)
+    """Build the module of a model that :func:`wrap_module` made, with fresh weights."""
+    module_shim(model).construct(dims)

@@ -87,12 +87,12 @@ def with_windows(layer: EncodePadded, *, size: int, context: int) -> Encode:
 def init(model: Encode, X: list[Floats2d] | None = None, Y: list[Floats2d] | None = None) -> None:
     layer: EncodePadded = model.layers[0]
     if X:
-        model.set_dim("nI", X[0].shape[1])
+        model.set_dim("nI", X[0].shape[1], force=True)
     elif Y and model.has_dim("nO") is None:
         model.set_dim("nO", Y[0].shape[1])
     for dim in ("nI", "nO"):
         if model.has_dim(dim):
-            layer.set_dim(dim, model.get_dim(dim))
+            layer.set_dim(dim, model.get_dim(dim), force=True)
     layer.initialize()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -37,7 +38,7 @@ def make_seqtag_ner(nlp: Language, name: str, model: Scorer, scorer: Callable[..
 
 class SeqNER(TokenClassifier):
     """Finds entities; the labels are their types, the classes their IOB2 tags. Entities that a document already has
-    are kept, and what overlaps with them is not set."""
+    are kept, and what overlaps with them or with blocked tokens is not set."""
 
     annotation = "entity"
 
@@ -77,8 +78,8 @@ class SeqNER(TokenClassifier):
             docs: The documents to modify.
             classes: What :meth:`predict` returned for them.
         """
-        labels = [self.vocab.strings.add(label) for label in self.labels]
         for doc, doc_classes in zip(docs, classes, strict=True):
+            labels = self.string_ids(doc, self.labels)
             spans = []
             for start, end, type_index in iter_entities(doc_classes):
                 # spaCy allows no entity to start or end with whitespace, of which its tokenizer makes tokens.
@@ -87,9 +88,12 @@ class SeqNER(TokenClassifier):
                 while start < end and doc[end - 1].is_space:
                     end -= 1
                 if start < end:
-                    spans.append(Span(doc, start, end, label=labels[type_index]))
+                    spans.append(Span(doc, start, end, label=int(labels[type_index])))
+            # Tokens of no entity that begin one are how spaCy marks those that may be in none.
+            blocked = [
+                doc[i : i + 1] for i in np.flatnonzero((doc.to_array(ENT_IOB) == 3) & (doc.to_array(ENT_TYPE) == 0))
+            ]
             present = list(doc.ents)
-            if present:
-                taken = {i for ent in present for i in range(ent.start, ent.end)}
-                spans = present + [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
-            doc.set_ents(spans)
+            taken = {i for span in (*present, *blocked) for i in range(span.start, span.end)}
+            spans = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
+            doc.set_ents(present + spans, blocked=blocked)

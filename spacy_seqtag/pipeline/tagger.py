@@ -72,11 +72,10 @@ class SeqTagger(TokenClassifier):
             docs: The documents to modify.
             classes: What :meth:`predict` returned for them.
         """
-        keys = np.asarray([self.vocab.strings.add(label) for label in self.labels], dtype="uint64")
         for doc, doc_classes in zip(docs, classes, strict=True):
+            keys = self.string_ids(doc, (*self.labels, WHITESPACE_TAG))
             tags = keys[doc_classes]
-            # The vocabulary of the component is another one where it was sourced from another pipeline.
-            tags[doc.to_array(IS_SPACE) != 0] = doc.vocab.strings.add(WHITESPACE_TAG)
+            tags[doc.to_array(IS_SPACE) != 0] = keys[-1]
             if not self.cfg["overwrite"]:
                 present = doc.to_array(TAG)
                 tags = np.where(present != 0, present, tags)

@@ -39,6 +39,9 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         cfg: Further settings, saved with the component.
     """
 
+    annotation: str
+    """What the component predicts, in words."""
+
     def __init__(
         self, vocab: Vocab, model: Scorer, name: str, *, scorer: Callable[..., dict[str, Any]] | None, **cfg: Any
     ) -> None:
@@ -138,7 +141,7 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         if labels is None:
             labels = sorted({label for example in get_examples() for label in self.labels_in(example)})
         for label in labels:
-            self.add_label(label)
+            self._append_label(label)
         if not self.labels:
             raise ValueError(
                 f"'{self.name}' has no labels: the training data has no {self.annotation} annotation. "
@@ -146,9 +149,6 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
             )
         docs = [example.x for example in islice(get_examples(), 10)]
         self.model.initialize(X=docs, Y=[self.model.ops.alloc2f(len(doc), len(self.classes)) for doc in docs])
-
-    annotation: str
-    """What the component predicts, in words."""
 
     def add_label(self, label: str) -> int:
         """Add a label; a trained model keeps what it knows of the others, where its architecture can grow.
@@ -162,22 +162,31 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         Raises:
             ValueError: If the label is no string, or the trained model cannot grow.
         """
-        if not isinstance(label, str) or not label:
-            raise ValueError(f"a label of '{self.name}' must be a non-empty string; got {label!r}")
-        if label in self.labels:
-            return 0
         output_layer = self.model.get_ref("output_layer")
         initialized = output_layer.has_dim("nO") and has_weights(output_layer)
-        if initialized and not self.is_resizable:
+        if initialized and not self.is_resizable and label not in self.labels:
             raise ValueError(
                 f"cannot add the label {label!r} to '{self.name}': the width of its trained model is the number of "
                 f"classes. Give all labels to initialize()."
             )
+        added = self._append_label(label)
+        if added and initialized:
+            self.set_output(len(self.classes))
+        return added
+
+    def _append_label(self, label: str) -> int:
+        if not isinstance(label, str) or not label:
+            raise ValueError(f"a label of '{self.name}' must be a non-empty string; got {label!r}")
+        if label in self.labels:
+            return 0
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
-        if initialized:
-            self.set_output(len(self.classes))
         return 1
+
+    def string_ids(self, doc: Doc, labels: tuple[str, ...]) -> NDArray[np.uint64]:
+        """The IDs of labels in the vocabulary of a document, which is not the component's own where the component was
+        sourced from another pipeline."""
+        return np.asarray([doc.vocab.strings.add(label) for label in labels], dtype="uint64")
 
     def unknown_label(self, label: str) -> ValueError:
         """The error for an annotation that is not among the labels."""

@@ -1,7 +1,5 @@
 """`compare` trains what is not trained yet, and writes the table."""
 
-import subprocess
-
 import pytest
 import srsly
 from typer.testing import CliRunner
@@ -31,7 +29,7 @@ def configs(tmp_path):
     return tmp_path / "configs"
 
 
-def test_a_table_of_what_could_be_trained(corpus, configs, tmp_path, monkeypatch):
+def test_a_table_of_what_could_be_trained(corpus, configs, tmp_path):
     out = tmp_path / "training"
     command = ["compare", str(corpus), str(out), "--configs", str(configs)]
     result = CliRunner().invoke(app, [*command, "--systems", "broken,mlp"])
@@ -49,9 +47,12 @@ def test_a_table_of_what_could_be_trained(corpus, configs, tmp_path, monkeypatch
     assert cells["tag accuracy"] == f"{100 * results['systems']['mlp']['tag_acc']:.2f}"
     assert {"LOC", "PER", "words/s", "training min", "MB"} <= set(cells)
 
-    # What is trained already is only measured, so no process is started.
-    monkeypatch.setattr(subprocess, "run", None)
+    assert srsly.read_json(out / "mlp" / "compare.json") == results["systems"]["mlp"]
+
+    # What is trained already is only measured.
+    trained = (out / "mlp" / "training.json").stat().st_mtime_ns
     assert CliRunner().invoke(app, [*command, "--systems", "mlp"]).exit_code == 0
+    assert (out / "mlp" / "training.json").stat().st_mtime_ns == trained
 
 
 def test_a_system_without_config(corpus, configs, tmp_path):

@@ -1,5 +1,6 @@
 """`convert` as a user calls it: exit codes, messages, and nothing left behind by a run that failed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 from typer.testing import CliRunner
+from weasel.cli.run import project_run
 
 from spacy_seqtag.cli import app
 
@@ -237,3 +239,22 @@ def test_as_a_module(tmp_path):
     assert second.returncode == 1
     assert "--force" in second.stdout + second.stderr
     assert "Traceback" not in second.stdout + second.stderr
+
+
+def test_column_files_come_before_other_files_of_the_folder(tmp_path):
+    for name in ("train.txt", "valid.txt"):
+        (tmp_path / name).write_text("Anna B-PER\n", encoding="utf8")
+    (tmp_path / "notes.jsonl").write_text('{"text": "no corpus"}\n', encoding="utf8")
+    assert CliRunner().invoke(app, ["convert", str(tmp_path), str(tmp_path / "out")]).exit_code == 0
+
+
+def test_the_project_takes_a_folder_with_spaces(tmp_path):
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "project.yml", project)
+    source = tmp_path / "my own corpus"
+    source.mkdir()
+    for name in ("train.txt", "valid.txt"):
+        (source / name).write_text("Anna B-PER\n", encoding="utf8")
+    project_run(project, "convert", overrides={"vars.corpus": str(source)}, capture=True)
+    assert srsly.read_json(project / "corpus" / "stats.json")["source"] == str(source)

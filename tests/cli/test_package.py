@@ -30,9 +30,9 @@ def test_meta(tmp_path, transformer):
     if transformer is not None:
         nlp.config["paths"]["transformer"] = transformer
     nlp.to_disk(tmp_path / "model")
-    srsly.write_json(tmp_path / "stats.json", {"source": "conll2003"})
+    srsly.write_json(tmp_path / "training.json", {"source": "conll2003"})
     args = ["package", tmp_path / "model", tmp_path / "out", "--name", "demo", "--version", "1.2.3", "--license", "CC0"]
-    result = CliRunner().invoke(app, [*map(str, args), "--corpus", str(tmp_path)], catch_exceptions=False)
+    result = CliRunner().invoke(app, [*map(str, args)], catch_exceptions=False)
     assert result.exit_code == 0
     folder = tmp_path / "out" / "en_demo-1.2.3"
     meta = srsly.read_json(folder / "meta.json")

@@ -6,7 +6,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_seqtag.cli import app
-from spacy_seqtag.cli.compare import is_trained
+from spacy_seqtag.cli.train import is_trained, training_overrides
 
 from ..conftest import ROOT
 
@@ -32,19 +32,35 @@ def test_a_corpus_without_tags_trains_the_recognizer_alone(corpus, tmp_path):
     record = srsly.read_json(out / "training.json")
     assert record["minutes"] >= 0
     assert record["device"] == "CPU"
-    # The record is of a training with other settings, so a comparison would train again.
-    assert not is_trained(LSTM, corpus, out, None)
+    # The record is of a training with other settings.
+    assert not is_trained(LSTM, corpus, out, training_overrides(LSTM, corpus, None))
 
 
 def test_a_record_is_of_one_config_and_corpus(corpus, tmp_path):
     config = tmp_path / "quick.cfg"
     config.write_text(LSTM.read_text(encoding="utf8").replace("max_steps = 1400", "max_steps = 1"), encoding="utf8")
     out = tmp_path / "out"
-    assert CliRunner().invoke(app, ["train", str(config), str(out), "--corpus", str(corpus)]).exit_code == 0
-    assert is_trained(config, corpus, out, "a transformer that the config does not use")
-    assert not is_trained(LSTM, corpus, out, None)
+    command = ["train", str(config), str(out), "--corpus", str(corpus)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    trained = (out / "training.json").stat().st_mtime_ns
+    again = CliRunner().invoke(app, [*command, "--transformer", "one that the config does not use"])
+    assert again.exit_code == 0
+    assert "trained already" in again.output
+    assert (out / "training.json").stat().st_mtime_ns == trained
+    assert not is_trained(LSTM, corpus, out, training_overrides(LSTM, corpus, None))
     (corpus / "dev.spacy").write_bytes((corpus / "dev.spacy").read_bytes() + b" ")
-    assert not is_trained(config, corpus, out, None)
+    assert not is_trained(config, corpus, out, training_overrides(config, corpus, None))
+
+
+def test_a_corpus_without_annotation(tmp_path):
+    for name in ("train.txt", "valid.txt"):
+        (tmp_path / name).write_text("Anna O\nsings O\n", encoding="utf8")
+    assert CliRunner().invoke(app, ["convert", str(tmp_path), str(tmp_path / "corpus")]).exit_code == 0
+    command = ["train", str(LSTM), str(tmp_path / "out"), "--corpus", str(tmp_path / "corpus")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert "neither tags nor entities" in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_holds_no_corpus(tmp_path):

@@ -192,3 +192,10 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
     for document in documents:
         doc = to_doc(document, NLP)
         assert [[token.text for token in sentence] for sentence in doc.sents] == [s.words for s in document]
+
+
+def test_files_with_different_columns(tmp_path):
+    write(tmp_path / "train.txt", "Anna NNP O B-PER\n")
+    write(tmp_path / "valid.txt", "Anna B-PER\n")
+    with pytest.raises(CorpusError, match=r"train\.txt has four columns, .*valid\.txt two"):
+        read_folder(tmp_path)

@@ -1,10 +1,14 @@
 """The pretrained transformer: batches of windows, and documents of any length."""
 
+import json
+
 import numpy as np
 import pytest
 import spacy
+from spacy.tokens import Doc
 from spacy_transformers.architectures import create_TransformerModel_v3
 from spacy_transformers.span_getters import configure_strided_spans
+from thinc.api import Config
 
 from spacy_seqtag.models import pretrained
 from spacy_seqtag.models.pretrained import build_transformer_model
@@ -12,8 +16,9 @@ from spacy_seqtag.models.pretrained import build_transformer_model
 WORDS = ["a", "window", "of", "rather", "unequal", "words", ",", "1997"]
 
 
-def build(make, folder):
-    model = make(str(folder), configure_strided_spans(window=16, stride=12), {"use_fast": True}, {}, False, {})
+def build(make, folder, **tokenizer_config):
+    spans = configure_strided_spans(window=16, stride=12)
+    model = make(str(folder), spans, {"use_fast": True, **tokenizer_config}, {}, False, {})
     model.initialize()
     return model
 
@@ -25,9 +30,10 @@ def docs():
     return [nlp(" ".join(rng.choice(WORDS, size=length))) for length in (1, 200, 0, 30, 7)]
 
 
-def test_predictions_equal_those_of_spacy_transformers(docs, tiny_bert, monkeypatch):
-    expected = build(create_TransformerModel_v3, tiny_bert).predict(docs)
-    ours = build(build_transformer_model, tiny_bert)
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_predictions_equal_those_of_spacy_transformers(docs, tiny_bert, monkeypatch, side):
+    expected = build(create_TransformerModel_v3, tiny_bert, padding_side=side).predict(docs)
+    ours = build(build_transformer_model, tiny_bert, padding_side=side)
     monkeypatch.setattr(pretrained, "MAX_PADDED_PIECES", 100)
     seen = []
     transformer = ours.transformer
@@ -36,6 +42,9 @@ def test_predictions_equal_those_of_spacy_transformers(docs, tiny_bert, monkeypa
     assert len(seen) > 3
     assert all(n == 1 or n * length <= 100 for n, length, _ in seen)
     mask = expected.wordpieces.attention_mask.astype(bool)
+    if side == "left":  # BERT counts positions from the padding, so only rows of full length are comparable.
+        mask &= mask.all(axis=1, keepdims=True)
+        assert mask.any()
     np.testing.assert_allclose(
         predicted.model_output.last_hidden_state.numpy()[mask],
         expected.model_output.last_hidden_state.numpy()[mask],
@@ -50,3 +59,55 @@ def test_updates_reach_the_transformer(docs, tiny_bert):
     gradients = [[np.ones_like(tensor) for tensor in data.tensors[:1]] for data in output.doc_data if data.tensors]
     backprop(output.unsplit_by_doc(gradients))
     assert all(layer.output.dense.weight.grad.abs().sum() > 0 for layer in model.transformer.encoder.layer)
+
+
+CONFIG = """
+[nlp]
+lang = "en"
+pipeline = ["transformer", "ner"]
+
+[components]
+
+[components.transformer]
+factory = "transformer"
+
+[components.transformer.model]
+@architectures = "spacy-seqtag.TransformerModel.v1"
+name = FOLDER
+
+[components.transformer.model.get_spans]
+@span_getters = "spacy-transformers.strided_spans.v1"
+window = 16
+stride = 12
+
+[components.ner]
+factory = "seqtag_ner"
+
+[components.ner.model]
+@architectures = "spacy-seqtag.Linear.v1"
+
+[components.ner.model.tok2vec]
+@architectures = "spacy-transformers.TransformerListener.v1"
+
+[components.ner.model.tok2vec.pooling]
+@layers = "reduce_mean.v1"
+"""
+
+
+def test_a_component_with_the_transformer_for_itself(docs, tiny_bert, tmp_path):
+    config = Config().from_str(CONFIG.replace("FOLDER", json.dumps(str(tiny_bert))))
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    nlp.get_pipe("ner").add_label("PER")
+    nlp.initialize()
+    expected = [[(ent.start, ent.end) for ent in doc.ents] for doc in nlp.pipe(copies(docs, nlp))]
+    assert any(expected)
+    nlp.replace_listeners("transformer", "ner", ["model.tok2vec"])
+    nlp.to_disk(tmp_path / "pipeline")
+    loaded = spacy.load(tmp_path / "pipeline", exclude=["transformer"])
+    assert [[(ent.start, ent.end) for ent in doc.ents] for doc in loaded.pipe(copies(docs, loaded))] == expected
+    layers = [node for node in loaded.get_pipe("ner").model.walk() if node.name == "hf-pytorch"]
+    assert [node._func for node in layers] == [pretrained.forward_in_batches]
+
+
+def copies(docs, nlp):
+    return [Doc(nlp.vocab, words=[token.text for token in doc]) for doc in docs]

@@ -109,3 +109,12 @@ def test_predict_modifies_no_doc(trained, name):
     assert trained.get_pipe(name).predict([doc])[0].shape == (len(doc),)
     assert not doc.has_annotation("TAG")
     assert not doc.has_annotation("ENT_IOB")
+
+
+def test_blocked_tokens_get_no_entity(trained):
+    doc = trained.make_doc(TEXTS[0])
+    doc.set_ents([], blocked=[doc[0:2]], default="unmodified")
+    doc = trained(doc)
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("New York", "LOC")]
+    assert [token.ent_iob_ for token in doc[0:2]] == ["B", "B"]
+    assert [token.ent_type_ for token in doc[0:2]] == ["", ""]

@@ -1,5 +1,6 @@
 """Components taken from one pipeline into another, and listeners made independent of what they listen to."""
 
+import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc
@@ -101,3 +102,12 @@ def test_components_join_a_pipeline_of_other_components(kind, trained):
     assert [(ent.text, ent.label_) for ent in doc.ents] == [("Acme", "BRAND"), ("Anna Lee", "PER"), ("Rome", "LOC")]
     assert [token.tag_ for token in doc] == tags([trained(TEXTS[3])])[0]
     assert len(list(doc.sents)) == 1
+
+
+def test_a_sourced_component_can_grow(trained, name):
+    other = spacy.blank("en")
+    pipe = other.add_pipe(name, source=trained)
+    pipe.add_label("NEWLABEL")
+    doc = Doc(spacy.blank("de").vocab, words=["Anna"])
+    pipe.set_annotations([doc], [np.asarray([len(pipe.classes) - (2 if name == "ner" else 1)])])
+    assert (doc[0].tag_ if name == "tagger" else doc[0].ent_type_) == "NEWLABEL"

@@ -10,12 +10,14 @@ from .toy import (
     TEXTS,
     TYPES,
     annotations,
+    changed,
     config_text,
     initialize,
     make_example,
     make_nlp,
     toy_examples,
     train,
+    weights,
 )
 
 LABELS = {"tagger": TAGS, "ner": TYPES}
@@ -128,3 +130,16 @@ def test_a_gold_label_that_is_not_among_the_labels_is_an_error(trained, name):
         pytest.raises(ValueError, match=f"the {what} 'XX' in the training data is not among the labels of '{name}'"),
     ):
         trained.update([eg])
+
+
+@pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+def test_initialize_starts_anew_and_takes_new_labels(kind, trained):
+    nlp = make_nlp(kind).from_bytes(trained.to_bytes())
+    before = weights(nlp, "tagger")
+    line = "Anna|XX|B-NEW sings|NNP|O"
+    nlp.initialize(lambda: [make_example(nlp, line)])
+    assert changed(nlp, "tagger", before)
+    assert nlp.get_pipe("tagger").labels == (*TAGS, "XX")
+    assert nlp.get_pipe("ner").labels == (*TYPES, "NEW")
+    train(nlp, [make_example(nlp, line)])
+    assert annotations([nlp("Anna sings")]) == [[("XX", "B", "NEW"), ("NNP", "O", "")]]

@@ -62,11 +62,11 @@ class RNN(nn.Module):
             *Shape:* ``(batch_size, seq_len, width)``.
         """
         order = reversed_order(mask)
-        for forward in range(0, len(self.networks), self.directions):
-            states = self.networks[forward](x)[0]
+        for i in range(0, len(self.networks), self.directions):
+            states = self.networks[i](x)[0]
             if self.directions == 2:
-                backward = reorder(self.networks[forward + 1](reorder(x, order))[0], order)
-                states = torch.cat([states, backward], dim=-1)
+                from_end = reorder(self.networks[i + 1](reorder(x, order))[0], order)
+                states = torch.cat([states, from_end], dim=-1)
             x = self.dropout(states)
         return x
 
