@@ -84,7 +84,7 @@ def build_tok2vec_transformer(
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
-    settings = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+    settings: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
     return {**transformer, **settings, "@architectures": "spacy-seqtag.Tok2VecTransformer.v1"}
 
 
