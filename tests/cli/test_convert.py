@@ -58,7 +58,7 @@ def test_folder(tmp_path):
 
 
 def test_options(tmp_path):
-    source = make_source(tmp_path / "source", train="\n\n".join(["Rom B-LOC"] * 5))
+    source = make_source(tmp_path / "source", train="\n\n".join(["Rom NE O B-LOC"] * 5))
     assert convert(source, tmp_path / "out", "--group-size", 2, "--lang", "de")[0] == 0
     assert srsly.read_json(tmp_path / "out" / "stats.json")["splits"]["train"]["documents"] == 3
     assert convert(source, tmp_path / "none", "--group-size", 0)[0] == 2
