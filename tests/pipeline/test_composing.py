@@ -104,9 +104,9 @@ def test_components_join_a_pipeline_of_other_components(kind, trained):
     assert len(list(doc.sents)) == 1
 
 
-def test_a_sourced_component_can_grow(trained, name):
+def test_a_sourced_component_can_grow(nlp, name):
     other = spacy.blank("en")
-    pipe = other.add_pipe(name, source=trained)
+    pipe = other.add_pipe(name, source=nlp)
     pipe.add_label("NEWLABEL")
     doc = Doc(spacy.blank("de").vocab, words=["Anna"])
     pipe.set_annotations([doc], [np.asarray([len(pipe.classes) - (2 if name == "ner" else 1)])])
