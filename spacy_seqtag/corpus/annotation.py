@@ -1,6 +1,8 @@
 """What a corpus is, whatever it was read from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 
@@ -41,6 +43,16 @@ class Corpus:
     tag_labels: list[str] | None = None
     entity_labels: list[str] | None = None
     warnings: list[str] = field(default_factory=list)
+
+
+def split_documents(sentences: Document, starts: Iterable[int]) -> list[Document]:
+    """Make documents of sentences, for a source that marks where documents start.
+
+    Args:
+        sentences: All sentences.
+        starts: Index of the first sentence after each mark.
+    """
+    return [sentences[start:end] for start, end in pairwise(sorted({0, *starts, len(sentences)}))]
 
 
 def group_sentences(sentences: Document, size: int) -> list[Document]:

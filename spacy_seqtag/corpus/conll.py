@@ -1,11 +1,10 @@
 """Column files in the format of CoNLL-2003: a token a line, blank lines between sentences."""
 
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .annotation import Corpus, CorpusError, Document, Sentence, group_sentences
+from .annotation import Corpus, CorpusError, Document, Sentence, group_sentences, split_documents
 from .iob import to_iob2
 
 DOCSTART = "-DOCSTART-"
@@ -124,8 +123,7 @@ def read_file(path: Path, *, group_size: int = 10, strict: bool = False) -> tupl
     ]
     if not document_starts:
         return group_sentences(sentences, group_size), warnings
-    bounds = sorted({0, *document_starts, len(sentences)})
-    return [sentences[start:end] for start, end in itertools.pairwise(bounds)], warnings
+    return split_documents(sentences, document_starts), warnings
 
 
 def iter_lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .annotation import Corpus, CorpusError, Document, Sentence, group_sentences
+from .annotation import Corpus, CorpusError, Document, Sentence, group_sentences, split_documents
 from .conll import DOCSTART
 from .iob import split_tag, to_iob2
 
@@ -128,15 +129,7 @@ def read_split(split: Dataset, place: str, *, group_size: int, strict: bool) -> 
     ]
     if not marks:
         return group_sentences(sentences, group_size), warnings
-    documents: list[Document] = []
-    for i, sentence in zip(kept, sentences, strict=True):
-        while marks and marks[0] < i:
-            del marks[: sum(mark < i for mark in marks)]
-            documents.append([])
-        if not documents:
-            documents.append([])
-        documents[-1].append(sentence)
-    return documents, warnings
+    return split_documents(sentences, (bisect(kept, mark) for mark in marks)), warnings
 
 
 def lists(split: Dataset, column: str, place: str) -> list[list[Any]]:
