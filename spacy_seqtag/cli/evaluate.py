@@ -1,5 +1,6 @@
-"""`evaluate`: the scores of a pipeline on a corpus."""
+"""`evaluate`: the scores of a pipeline on a corpus, and where they come from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,10 +8,17 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..corpus.convert import STATS
+from .convert import SAMPLE, demonstration_note
 from .load import load_pipeline
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+OVERALL = ("tag_acc", "ents_p", "ents_r", "ents_f", "ents_per_type", "speed")
+"""The scores that are spaCy's own, by spaCy's names."""
+N_CONFUSIONS = 10
+"""How many confusions are printed; all are in the JSON."""
 
 
 def evaluate_command(
@@ -32,10 +40,8 @@ def evaluate_command(
         output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, scores)
         msg.good(f"Saved the scores to {output}")
-    stats = path.parent / "stats.json"
-    if stats.is_file() and srsly.read_json(stats).get("source") == "sample":
-        from .convert import demonstration_note
-
+    stats = path.parent / STATS
+    if stats.is_file() and srsly.read_json(stats).get("source") == SAMPLE:
         demonstration_note()
 
 
@@ -53,24 +59,97 @@ def evaluation_file(corpus: Path) -> Path:
 
 
 def evaluate(nlp: "Language", path: Path) -> dict[str, Any]:
-    """The scores of a pipeline on a DocBin, named as spaCy names them, and its words per second on gold tokens."""
+    """The scores of a pipeline on a DocBin, named as spaCy names them, its words per second on gold tokens, and the
+    parts of `spacy_seqtag.evaluation.BreakdownScorer`. What it has seen is read from the train split beside the file.
+    """
     from spacy.training import Corpus
 
-    scores = nlp.evaluate(list(Corpus(path)(nlp)))
-    names = ("tag_acc", "ents_p", "ents_r", "ents_f", "ents_per_type", "speed")
-    return {name: scores[name] for name in names if scores.get(name) is not None}
+    from ..evaluation import PARTS, BreakdownScorer, Seen
+
+    train = path.parent / "train.spacy"
+    scorer = BreakdownScorer(nlp, Seen.in_file(train) if train.is_file() else None)
+    scores = nlp.evaluate(list(Corpus(path)(nlp)), scorer=scorer)
+    return {name: scores[name] for name in (*OVERALL, *PARTS) if scores.get(name) is not None}
 
 
 def print_scores(scores: dict[str, Any]) -> None:
-    """Print the scores as tables."""
-    overall = {"tag_acc": "Tag accuracy", "ents_p": "NER precision", "ents_r": "NER recall", "ents_f": "NER F1"}
-    rows = [(title, f"{100 * scores[name]:.2f}") for name, title in overall.items() if name in scores]
+    """Print the scores as tables, each left out where there is nothing of its kind."""
+    confidence = scores["confidence"]
+    titles = {"tag_acc": "Tag accuracy", "ents_p": "NER precision", "ents_r": "NER recall", "ents_f": "NER F1"}
+    overall = [
+        (title, percent(scores[name]), " to ".join(map(percent, confidence.get(name, ()))))
+        for name, title in titles.items()
+        if name in scores
+    ]
     if "speed" in scores:
-        rows.append(("Words per second", f"{scores['speed']:,.0f}"))
-    msg.table(rows, title=scores["corpus"], aligns=("l", "r"))
-    if scores.get("ents_per_type"):
-        per_type = [
-            (label, *(f"{100 * s[key]:.2f}" for key in ("p", "r", "f")))
-            for label, s in sorted(scores["ents_per_type"].items())
-        ]
-        msg.table(per_type, header=("", "P", "R", "F1"), divider=True, aligns=("l", "r", "r", "r"))
+        overall.append(("Words per second", f"{scores['speed']:,.0f}", ""))
+    msg.divider(scores["corpus"])
+    print_table(("Overall", "score", f"{confidence['level']:.0%} interval"), overall)
+    by_type = scores.get("ents_per_type", {})
+    n_of_type = {label: sum(row.values()) for label, row in scores.get("ents_confusion", {}).items()}
+    entities = [(label, *prf(by_type[label]), n_of_type.get(label, 0)) for label in sorted(by_type)]
+    for name, score in scores.get("ents_by_training", {}).items():
+        entities.append((f"{name} in training", *prf(score), score["entities"]))
+    print_table(("Entities", "P", "R", "F1", "annotated"), entities)
+    if "ents_errors" in scores:
+        print_table(("Entities found", *scores["ents_errors"]), [("", *scores["ents_errors"].values())])
+    words = [
+        (f"{name} in training", percent(score["acc"]), score["words"])
+        for name, score in scores.get("tag_acc_by_training", {}).items()
+    ]
+    print_table(("Words", "tag accuracy", "words"), words)
+    sentences = [
+        (
+            "in capitals" if name == "capitals" else f"{name} tokens",
+            percent(score.get("tag_acc")),
+            percent(score.get("ents_f")),
+            score["sentences"],
+        )
+        for name, score in scores.get("by_sentence", {}).items()
+    ]
+    print_table(("Sentences", "tag accuracy", "NER F1", "sentences"), sentences)
+    for name, title in (("ents_confusion", "Types confused"), ("tag_confusion", "Tags confused")):
+        print_table((title, "taken for", "times"), most_confused(scores.get(name, {})))
+    if titles.keys() & scores.keys():
+        print_what_is_left_out(scores)
+
+
+def print_what_is_left_out(scores: dict[str, Any]) -> None:
+    """Say which scores a corpus gives no ground for."""
+    if "tag_acc_by_training" not in scores and "ents_by_training" not in scores:
+        msg.info(
+            f"No train.spacy beside {scores['corpus']}: no scores on what was seen in training and what was not"
+        )
+    if "by_sentence" not in scores:
+        msg.info("The documents have no sentence boundaries: no scores by sentence")
+    elif "unsegmented" in scores:
+        msg.info(f"Left out of the scores by sentence: {scores['unsegmented']} documents without sentence boundaries")
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table with words on the left and figures on the right, if it has rows."""
+    if rows:
+        aligns = ["l" if isinstance(cell, str) and not cell[:1].isdigit() else "r" for cell in rows[0]]
+        print()
+        msg.table(rows, header=header, divider=True, aligns=aligns)
+
+
+def most_confused(confusion: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
+    """The most frequent pairs of a gold label and another that was predicted, and how often."""
+    pairs = [
+        (gold or "(none)", predicted or "(none)", n)
+        for gold, row in confusion.items()
+        for predicted, n in row.items()
+        if gold != predicted
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:N_CONFUSIONS]
+
+
+def prf(score: dict[str, Any]) -> tuple[str, str, str]:
+    """Precision, recall and F1 in per cent."""
+    return percent(score["p"]), percent(score["r"]), percent(score["f"])
+
+
+def percent(score: float | None) -> str:
+    """A score in per cent; nothing where there is none."""
+    return "" if score is None else f"{100 * score:.2f}"

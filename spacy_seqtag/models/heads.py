@@ -7,6 +7,7 @@ import torch
 from thinc.api import Model, chain, with_array, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
 
+from .crf import crf
 from .shim import construct, module_shim, to_floats, wrap_module
 from .types import Embed, Encode, Scorer, Tok2Vec
 
@@ -14,17 +15,33 @@ Linear = Model[Floats2d, Floats2d]
 
 
 def build_linear_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
-    """A linear layer that scores each token's classes, on vectors from a ``tok2vec`` or a listener to one.
+    """A linear layer that scores each token's classes on its own, on vectors from a ``tok2vec`` or a listener to one.
 
     Args:
         tok2vec: The token vectors.
         nO: Number of classes; None to take it from the component's labels.
     """
+    return linear_head(tok2vec, nO)
+
+
+def build_crf_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
+    """A linear layer and a linear-chain CRF over it (Huang et al. 2015, "Bidirectional LSTM-CRF Models for Sequence
+    Tagging"): the classes of a document are scored together.
+
+    Args:
+        tok2vec: The token vectors.
+        nO: Number of classes; None to take it from the component's labels.
+    """
+    return linear_head(tok2vec, nO, crf(nO))
+
+
+def linear_head(tok2vec: Tok2Vec, nO: int | None, *further: Model[Any, Any]) -> Scorer:
+    """A linear layer on token vectors, and further layers as wide as it on its scores."""
     width = tok2vec.maybe_get_dim("nO")
     linear: Linear = wrap_module(
         "linear", build_linear, init=init_linear, convert_inputs=convert_inputs, nI=width, nO=nO
     )
-    model: Scorer = chain(tok2vec, with_array(linear))
+    model: Scorer = chain(tok2vec, with_array(linear), *further)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", linear)
     model.init = init_linear_head
@@ -33,19 +50,20 @@ def build_linear_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
 
 
 def init_linear_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
-    tok2vec, output = model.layers
+    tok2vec, _, *further = model.layers
     linear: Linear = model.get_ref("output_layer")
     tok2vec.initialize(X)
     if X:
         linear.set_dim("nI", tok2vec.predict(X)[0].shape[1], force=True)
     if Y:
         set_width(model, Y[0].shape[1])
-    output.initialize()
+    for layer in (linear, *further):
+        layer.initialize()
 
 
 def set_width(model: Scorer, nO: int) -> None:
     """Set the number of classes wherever the layers of a linear head hold it."""
-    for layer in (model, model.layers[1], model.get_ref("output_layer")):
+    for layer in (model, *model.layers[1:], model.get_ref("output_layer")):
         layer.set_dim("nO", nO, force=True)
 
 
@@ -60,6 +78,8 @@ def resize_linear_head(model: Scorer, nO: int) -> Scorer:
         for name, parameter in shim.module.named_parameters():
             kept = old.get_parameter(name)
             parameter[: len(kept)] = kept
+    for layer in model.layers[2:]:
+        layer.initialize()
     return model
 
 

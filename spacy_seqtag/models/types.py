@@ -1,10 +1,33 @@
 """The signatures of the models, in one place."""
 
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Floats3d, Ints1d
+
+
+class Transitions(NamedTuple):
+    """Scores of a linear chain of classes; ``-inf`` for what is not allowed."""
+
+    between: Any
+    """Of each class (column) after each class (row). *Shape:* ``(classes, classes)``."""
+    start: Any
+    """Of each class at the first token. *Shape:* ``(classes,)``."""
+    end: Any
+    """Of each class at the last token. *Shape:* ``(classes,)``."""
+
+    def __add__(self, other: Any) -> "Transitions":
+        return Transitions(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class ChainScores(NamedTuple):
+    """What a CRF head predicts."""
+
+    tokens: list[Floats2d]
+    """A score of each token for each class."""
+    transitions: Transitions
+
 
 Embed: TypeAlias = Model[list[Doc], list[Floats2d]]
 """Embeds the tokens of documents, as spaCy's own ``embed`` layers do."""
@@ -12,8 +35,11 @@ Encode: TypeAlias = Model[list[Floats2d], list[Floats2d]]
 """Puts token vectors in context, as spaCy's own ``encode`` layers do."""
 Tok2Vec: TypeAlias = Model[list[Doc], list[Floats2d]]
 """An embedding and an encoder, or a listener to a shared one."""
-Scorer: TypeAlias = Model[list[Doc], list[Floats2d]]
-"""Gives each token of documents a score for each class."""
+Scores: TypeAlias = list[Floats2d] | ChainScores
+"""Of each document a score of each token for each class, from a head that looks at each token on its own, or with
+transition scores."""
+Scorer: TypeAlias = Model[list[Doc], Scores]
+"""Scores each token of documents for each class."""
 PaddedBatch: TypeAlias = tuple[Floats3d, Ints1d]
 """Sequences padded on the right, and their lengths."""
 EncodePadded: TypeAlias = Model[PaddedBatch, Floats3d]

@@ -1,59 +1,70 @@
 """The named entity recognizer: sets ``doc.ents``."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..models.pytorch import IGNORE
-from ..models.types import Scorer
+from ..models.types import Scorer, Transitions
 from .default_model import DEFAULT_MODEL
-from .iob import OUTSIDE, begin, inside, iob_classes, iob_constraints, is_valid, iter_entities
+from .schemes import SCHEMES, Scheme
 from .token_classifier import Classes, TokenClassifier
-from .viterbi import viterbi
 
 
 @Language.factory(
     "seqtag_ner",
     assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
-    default_config={"model": DEFAULT_MODEL, "scorer": {"@scorers": "spacy.ner_scorer.v1"}},
+    default_config={"model": DEFAULT_MODEL, "scheme": "IOB2", "scorer": {"@scorers": "spacy.ner_scorer.v1"}},
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
-def make_seqtag_ner(nlp: Language, name: str, model: Scorer, scorer: Callable[..., dict[str, Any]] | None) -> "SeqNER":
+def make_seqtag_ner(
+    nlp: Language,
+    name: str,
+    model: Scorer,
+    scheme: Literal["IOB2", "BILOU"],
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> "SeqNER":
     """Make the component.
 
     Args:
         nlp: The pipeline.
         name: Name of the component.
-        model: Scores each token for each IOB2 class.
+        model: Scores each token for each class of the scheme.
+        scheme: Label scheme of the classes, "IOB2" or "BILOU"; annotations are spaCy's in either.
         scorer: Scores examples for evaluation.
     """
-    return SeqNER(nlp.vocab, model, name, scorer=scorer)
+    return SeqNER(nlp.vocab, model, name, scorer=scorer, scheme=scheme)
 
 
 class SeqNER(TokenClassifier):
-    """Finds entities; the labels are their types, the classes their IOB2 tags. Entities that a document already has
-    are kept, and what overlaps with them or with blocked tokens is not set."""
+    """Finds entities; the labels are their types, the classes their tags in a label scheme. Entities that a document
+    already has are kept, and what overlaps with them or with blocked tokens is not set."""
 
     annotation = "entity"
 
     @property
+    def scheme(self) -> Scheme:
+        """The label scheme."""
+        return SCHEMES[self.cfg["scheme"]]
+
+    @property
     def classes(self) -> tuple[str, ...]:
-        return iob_classes(self.labels)
+        return self.scheme.classes(self.labels)
+
+    @property
+    def constraints(self) -> Transitions:
+        return self.scheme.constraints(len(self.labels))
 
     def labels_in(self, example: Example) -> Iterable[str]:
         return (ent.label_ for ent in example.reference.ents)
 
     def gold_classes(self, example: Example) -> Classes:
-        index = {"O": OUTSIDE}
-        for i, label in enumerate(self.labels):
-            index.update({f"B-{label}": begin(i), f"U-{label}": begin(i)})
-            index.update({f"I-{label}": inside(i), f"L-{label}": inside(i)})
+        index = self.scheme.encode(self.labels)
         gold = np.full(len(example.predicted), IGNORE, dtype="int64")
         for i, tag in enumerate(example.get_aligned_ner()):
             if tag is not None and tag != "-":
@@ -61,15 +72,6 @@ class SeqNER(TokenClassifier):
                     raise self.unknown_label(tag[2:])
                 gold[i] = index[tag]
         return gold
-
-    def decode(self, docs: Sequence[Doc], scores: Sequence[NDArray[np.float32]]) -> list[Classes]:
-        # Where the best class of each token makes a valid sequence, that is the best sequence.
-        decoded = [doc_scores.argmax(axis=1) for doc_scores in scores]
-        invalid = [i for i, classes in enumerate(decoded) if not is_valid(classes)]
-        best = viterbi([scores[i] for i in invalid], *iob_constraints(len(self.labels)))
-        for i, classes in zip(invalid, best, strict=True):
-            decoded[i] = classes
-        return decoded
 
     def set_annotations(self, docs: Iterable[Doc], classes: Sequence[Classes]) -> None:
         """Set the entities.
@@ -81,7 +83,7 @@ class SeqNER(TokenClassifier):
         for doc, doc_classes in zip(docs, classes, strict=True):
             labels = self.string_ids(doc, self.labels)
             spans = []
-            for start, end, type_index in iter_entities(doc_classes):
+            for start, end, type_index in self.scheme.entities(doc_classes):
                 # spaCy allows no entity to start or end with whitespace, of which its tokenizer makes tokens.
                 while start < end and doc[start].is_space:
                     start += 1

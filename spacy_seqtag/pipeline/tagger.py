@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE, TAG
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -61,9 +60,6 @@ class SeqTagger(TokenClassifier):
                     raise self.unknown_label(tag)
                 gold[i] = index[tag]
         return gold
-
-    def decode(self, docs: Sequence[Doc], scores: Sequence[NDArray[np.float32]]) -> list[Classes]:
-        return [doc_scores.argmax(axis=1) for doc_scores in scores]
 
     def set_annotations(self, docs: Iterable[Doc], classes: Sequence[Classes]) -> None:
         """Set the tags.

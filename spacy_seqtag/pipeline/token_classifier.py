@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,12 +13,14 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import xp2torch
+from thinc.api import Ops, xp2torch
 from thinc.types import Floats2d
 
+from ..models.crf import negative_log_likelihood
 from ..models.pytorch import IGNORE, token_cross_entropy
 from ..models.shim import has_weights, to_floats
-from ..models.types import Scorer
+from ..models.types import ChainScores, Scorer, Scores, Transitions
+from .viterbi import viterbi
 
 Classes = NDArray[np.int64]
 """A class for each token, as an index into the component's classes; `IGNORE` where there is no annotation."""
@@ -74,14 +76,29 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
     def gold_classes(self, example: Example) -> Classes:
         """The gold class of each token of the predicted document. *Shape:* ``(tokens,)``."""
 
-    @abstractmethod
-    def decode(self, docs: Sequence[Doc], scores: Sequence[NDArray[np.float32]]) -> list[Classes]:
+    @property
+    def constraints(self) -> Transitions:
+        """Which sequences of classes are valid: zero for what may be, ``-inf`` for the rest."""
+        n = len(self.classes)
+        return Transitions(*(np.zeros(shape, dtype="float32") for shape in ((n, n), n, n)))
+
+    def decode(self, scores: Sequence[NDArray[np.float32]], transitions: Transitions | None = None) -> list[Classes]:
         """The best valid class of each token.
 
         Args:
-            docs: The documents.
             scores: Scores of each document. *Shape:* ``(tokens, classes)``.
+            transitions: Their scores, from a CRF head.
         """
+        constraints = self.constraints
+        if transitions is not None:
+            return viterbi(scores, transitions + constraints)
+        # Where the best class of each token makes a valid sequence, that is the best sequence.
+        decoded = [doc_scores.argmax(axis=1) for doc_scores in scores]
+        invalid = [i for i, classes in enumerate(decoded) if not is_valid(classes, constraints)]
+        best = viterbi([scores[i] for i in invalid], constraints)
+        for i, classes in zip(invalid, best, strict=True):
+            decoded[i] = classes
+        return decoded
 
     def predict(self, docs: Iterable[Doc]) -> list[Classes]:
         """Find the classes of the tokens, without modifying the documents.
@@ -96,32 +113,35 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         if not any(len(doc) for doc in docs):
             return [np.zeros(0, dtype="int64") for _ in docs]
         scores = self.model.predict(docs)
-        return self.decode(docs, [self.model.ops.to_numpy(doc_scores) for doc_scores in scores])
+        if not isinstance(scores, ChainScores):
+            return self.decode([self.model.ops.to_numpy(doc_scores) for doc_scores in scores])
+        transitions = Transitions(*map(self.model.ops.to_numpy, scores.transitions))
+        return self.decode([self.model.ops.to_numpy(doc_scores) for doc_scores in scores.tokens], transitions)
 
-    def get_loss(self, examples: Iterable[Example], scores: Sequence[Floats2d]) -> tuple[float, list[Floats2d]]:
-        """Mean cross-entropy over the annotated tokens, and its gradient.
+    def get_loss(self, examples: Iterable[Example], scores: Scores) -> tuple[float, Scores]:
+        """Mean cross-entropy over the annotated tokens, or the negative log-likelihood of a CRF per annotated token,
+        and its gradient. The mean makes a step's scale independent of how many tokens a batch holds or leaves out.
 
         Args:
             examples: The batch.
-            scores: The model's scores for each predicted document.
+            scores: What the model predicted for its documents.
 
         Returns:
-            The loss in nats a token, and its gradient for each document's scores.
+            The loss in nats a token, and its gradient by the scores.
 
         Raises:
             ValueError: If an annotation is not among the labels, or the loss is not a number.
         """
-        ops = self.model.ops
-        flat = xp2torch(ops.flatten(list(scores)), requires_grad=True)
         gold = np.concatenate([self.gold_classes(example) for example in examples])
-        loss = token_cross_entropy(flat, torch.from_numpy(gold).to(flat.device), ignore_index=IGNORE)
-        if not loss.isfinite():
+        if isinstance(scores, ChainScores):
+            loss, gradient = chain_loss(self.model.ops, scores, self.constraints, gold)
+        else:
+            loss, gradient = token_loss(self.model.ops, scores, gold)
+        if not np.isfinite(loss):
             raise ValueError(
-                f"the loss of '{self.name}' is {loss.item()}: try a lower learn_rate, a lower grad_clip, or no mixed "
-                "precision"
+                f"the loss of '{self.name}' is {loss}: try a lower learn_rate, a lower grad_clip, or no mixed precision"
             )
-        (d_flat,) = torch.autograd.grad(loss, flat)
-        return loss.item(), ops.unflatten(to_floats(d_flat), ops.asarray1i([len(s) for s in scores]))
+        return loss, gradient
 
     def initialize(
         self, get_examples: GetExamples, *, nlp: Language | None = None, labels: Iterable[str] | None = None
@@ -195,3 +215,35 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
             f"{', '.join(self.labels)}. Add it to the labels file, or leave `labels` out of [initialize.components] "
             "to take them from the data."
         )
+
+
+def token_loss(ops: Ops, scores: list[Floats2d], gold: Classes) -> tuple[float, Scores]:
+    """The loss of a head that looks at each token on its own, and its gradient."""
+    flat = xp2torch(ops.flatten(scores), requires_grad=True)
+    loss = token_cross_entropy(flat, torch.from_numpy(gold).to(flat.device), ignore_index=IGNORE)
+    (gradient,) = torch.autograd.grad(loss, flat)
+    return loss.item(), ops.unflatten(to_floats(gradient), ops.asarray1i([len(s) for s in scores]))
+
+
+def chain_loss(ops: Ops, scores: ChainScores, constraints: Transitions, gold: Classes) -> tuple[float, Scores]:
+    """The loss of a CRF head, which a document's annotation is one sequence to, and its gradient."""
+    lengths = [len(s) for s in scores.tokens]
+    is_known = gold != IGNORE
+    n_known = max(1, int(is_known.sum()))
+    allowed = ~is_known[:, None] | (gold[:, None] == np.arange(len(constraints.start)))
+    transitions = scores.transitions + Transitions(*(ops.asarray(cast(Any, c)) for c in constraints))
+    loss, d_tokens, d_transitions = negative_log_likelihood(
+        ops.flatten(scores.tokens), lengths, transitions, ops.asarray(cast(Any, allowed))
+    )
+    return loss / n_known, ChainScores(
+        ops.unflatten(ops.asarray2f(d_tokens / n_known), ops.asarray1i(lengths)),
+        Transitions(*(ops.asarray_f(d / n_known) for d in d_transitions)),
+    )
+
+
+def is_valid(classes: Classes, constraints: Transitions) -> bool:
+    """Whether the constraints allow a sequence of classes."""
+    if not len(classes):
+        return True
+    score = constraints.start[classes[0]] + constraints.end[classes[-1]]
+    return bool(score + constraints.between[classes[:-1], classes[1:]].sum() > -np.inf)

@@ -5,6 +5,7 @@ the shape ``(batch_size, seq_len)``, true at the tokens and false at the padding
 ``(batch_size, seq_len, width)``. What stands at the padding of ``x`` never changes ``y`` at the tokens.
 """
 
+from .characters import PAD_CHARACTER, CharCNN, CharLSTM
 from .cnn import CNN
 from .embedding import PAD, UNK, WordEmbedding
 from .loss import IGNORE, token_cross_entropy
@@ -12,4 +13,17 @@ from .mlp import MLP
 from .rnn import RNN
 from .transformer import Transformer
 
-__all__ = ["CNN", "IGNORE", "MLP", "PAD", "RNN", "UNK", "Transformer", "WordEmbedding", "token_cross_entropy"]
+__all__ = [
+    "CNN",
+    "IGNORE",
+    "MLP",
+    "PAD",
+    "PAD_CHARACTER",
+    "RNN",
+    "UNK",
+    "CharCNN",
+    "CharLSTM",
+    "Transformer",
+    "WordEmbedding",
+    "token_cross_entropy",
+]

@@ -1,0 +1,116 @@
+"""The registered character embeddings: a vector for each token from its characters, computed once for each distinct
+word of a batch."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from spacy.attrs import ORTH
+from spacy.tokens import Doc
+from thinc.api import Model, xp2torch
+from thinc.types import ArgsKwargs, Floats2d, Ints2d
+
+from . import pytorch
+from .shim import construct, module_shim, wrap_module
+from .types import Embed
+from .windows import MAX_PADDED_TOKENS, Window, batch_windows
+
+MAX_CHARACTERS = 32
+"""Most characters that are read of a word; of a longer one the first and the last, which have the affixes."""
+
+EmbedWords = Model[Ints2d, Floats2d]
+
+
+def build_char_cnn(
+    width: int, embedding_width: int = 32, kernel_size: int = 3, rows: int = 1024, dropout: float = 0.0
+) -> Embed:
+    """Embed words by convolutions along their characters; see :class:`~spacy_seqtag.models.pytorch.CharCNN`.
+
+    Args:
+        width: Width of the vectors.
+        embedding_width: Width of the characters' vectors.
+        kernel_size: Characters under a filter, odd.
+        rows: Number of characters told apart; those with higher code points share rows.
+        dropout: Dropout on the characters' vectors.
+    """
+    build = partial(pytorch.CharCNN, embedding_width=embedding_width, kernel_size=kernel_size, dropout=dropout)
+    return char_embed("char_cnn", build, width, rows)
+
+
+def build_char_lstm(width: int, embedding_width: int = 32, rows: int = 1024, dropout: float = 0.0) -> Embed:
+    """Embed words by a bidirectional LSTM along their characters; see :class:`~spacy_seqtag.models.pytorch.CharLSTM`.
+
+    Args:
+        width: Width of the vectors, even.
+        embedding_width: Width of the characters' vectors.
+        rows: Number of characters told apart; those with higher code points share rows.
+        dropout: Dropout on the characters' vectors.
+    """
+    build = partial(pytorch.CharLSTM, embedding_width=embedding_width, dropout=dropout)
+    return char_embed("char_lstm", build, width, rows)
+
+
+def char_embed(name: str, build: Callable[..., torch.nn.Module], width: int, rows: int) -> Embed:
+    """Make a Thinc embedding of a PyTorch module that embeds words by their characters.
+
+    Args:
+        name: Name of the layer.
+        build: Returns the module, called with ``rows`` and ``width``.
+        width: Width of the vectors.
+        rows: Rows of the characters, that of the padding not counted.
+    """
+    layer: EmbedWords = wrap_module(name, build, init=init_layer, convert_inputs=convert_inputs, nI=rows + 1, nO=width)
+    return Model(f"{name}_embed", forward, init=init, layers=[layer], dims={"nO": width}, attrs={"rows": rows})
+
+
+def init(model: Embed, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize()
+
+
+def forward(
+    model: Embed, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    ops = model.ops
+    layer: EmbedWords = model.layers[0]
+    words, tokens = np.unique(np.concatenate([doc.to_array(ORTH) for doc in docs]), return_inverse=True)
+    characters, lengths = look_up(model, [docs[0].vocab.strings[word] for word in words])
+    vectors = ops.alloc2f(len(words), model.get_dim("nO"))
+    backprops = []
+    windows = [Window(i, 0, length, 0, length) for i, length in enumerate(lengths) if length]
+    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
+        rows = ops.asarray1i([w.sequence for w in batch])
+        vectors[rows], backprop_layer = layer(ops.asarray2i(characters[rows, : batch[0].end]), is_train)
+        backprops.append((rows, backprop_layer))
+    tokens = ops.asarray1i(tokens)
+
+    def backprop(d_output: list[Floats2d]) -> list[Doc]:
+        d_vectors = ops.alloc2f(*vectors.shape)
+        ops.scatter_add(d_vectors, tokens, ops.flatten(d_output))
+        for rows, backprop_layer in backprops:
+            backprop_layer(d_vectors[rows])
+        return docs
+
+    return ops.unflatten(vectors[tokens], ops.asarray1i([len(doc) for doc in docs])), backprop
+
+
+def look_up(model: Embed, words: list[str]) -> tuple[NDArray[np.int64], list[int]]:
+    """Rows of the characters of words, padded on the right, and how many each word has."""
+    half = MAX_CHARACTERS // 2
+    words = [word if len(word) <= MAX_CHARACTERS else word[:half] + word[-half:] for word in words]
+    lengths = [len(word) for word in words]
+    codes = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype="uint32")
+    rows = np.full((len(words), max(lengths, default=0)), pytorch.PAD_CHARACTER, dtype="int64")
+    rows[np.arange(rows.shape[1]) < np.asarray(lengths)[:, None]] = codes % model.attrs["rows"] + 1
+    return rows, lengths
+
+
+def init_layer(model: EmbedWords, X: Any = None, Y: Any = None) -> None:
+    construct(model, rows=model.get_dim("nI"), width=model.get_dim("nO"))
+
+
+def convert_inputs(model: EmbedWords, ids: Ints2d, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], None]]:
+    x = xp2torch(ids, device=module_shim(model).device)
+    return ArgsKwargs(args=(cast(Any, x),), kwargs={}), lambda d_inputs: None

@@ -1,0 +1,88 @@
+"""Vectors of words from their characters."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .rnn import reorder, reversed_order
+
+PAD_CHARACTER = 0
+"""Row of the padding; its vector is zero and stays zero."""
+
+
+class CharCNN(nn.Module):
+    """Convolutions along the characters and the highest value of each (Ma and Hovy 2016, "End-to-end Sequence Labeling
+    via Bi-directional LSTM-CNNs-CRF").
+
+    Args:
+        rows: Number of rows of the character embedding.
+        width: Number of filters, which is the width of a word's vector.
+        embedding_width: Width of a character's vector.
+        kernel_size: Characters under a filter, odd.
+        dropout: Probability of zeroing an element of a character's vector in training.
+
+    Raises:
+        ValueError: If ``kernel_size`` is even.
+    """
+
+    def __init__(self, *, rows: int, width: int, embedding_width: int, kernel_size: int, dropout: float) -> None:
+        super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd; got {kernel_size}")
+        self.embedding = nn.Embedding(rows, embedding_width, padding_idx=PAD_CHARACTER)
+        self.dropout = nn.Dropout(dropout)
+        self.convolution = nn.Conv1d(embedding_width, width, kernel_size, padding=kernel_size // 2)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embed words.
+
+        Args:
+            ids: Rows of the characters, padded on the right; each word has one at least.
+                *Shape:* ``(words, characters)``, integers.
+
+        Returns:
+            *Shape:* ``(words, width)``.
+        """
+        x = self.convolution(self.dropout(self.embedding(ids)).transpose(1, 2))
+        return cast(Tensor, x.masked_fill((ids == PAD_CHARACTER).unsqueeze(1), -torch.inf).amax(dim=2))
+
+
+class CharLSTM(nn.Module):
+    """The last states of two LSTMs, which read a word from its start and from its end (Lample et al. 2016, "Neural
+    Architectures for Named Entity Recognition").
+
+    Args:
+        rows: Number of rows of the character embedding.
+        width: Width of a word's vector, half for each direction.
+        embedding_width: Width of a character's vector.
+        dropout: Probability of zeroing an element of a character's vector in training.
+
+    Raises:
+        ValueError: If ``width`` is odd.
+    """
+
+    def __init__(self, *, rows: int, width: int, embedding_width: int, dropout: float) -> None:
+        super().__init__()
+        if width % 2:
+            raise ValueError(f"width must be even, half for each direction; got {width}")
+        self.embedding = nn.Embedding(rows, embedding_width, padding_idx=PAD_CHARACTER)
+        self.dropout = nn.Dropout(dropout)
+        self.from_start = nn.LSTM(embedding_width, width // 2, batch_first=True)
+        self.from_end = nn.LSTM(embedding_width, width // 2, batch_first=True)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embed words.
+
+        Args:
+            ids: Rows of the characters, padded on the right; each word has one at least.
+                *Shape:* ``(words, characters)``, integers.
+
+        Returns:
+            *Shape:* ``(words, width)``.
+        """
+        mask = ids != PAD_CHARACTER
+        x = self.dropout(self.embedding(ids))
+        words, last = torch.arange(len(ids), device=ids.device), mask.sum(dim=1) - 1
+        states = self.from_start(x)[0], self.from_end(reorder(x, reversed_order(mask)))[0]
+        return torch.cat([direction[words, last] for direction in states], dim=1)
