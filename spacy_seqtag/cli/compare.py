@@ -1,4 +1,4 @@
-"""`compare`: every system on the same corpus, in one table."""
+"""`compare`: every system on the same corpus, in one table, and which differences are more than chance."""
 
 import statistics
 import subprocess
@@ -7,32 +7,40 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import srsly
 import typer
 from wasabi import msg
 
-from .evaluate import evaluate, evaluation_file
+from .evaluate import evaluate, evaluation_file, percent
 from .load import load_pipeline
 from .train import RECORD
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-SYSTEMS = ("mlp", "cnn", "rnn_direct", "rnn", "lstm", "gru", "transformer_direct", "transformer", "bert")
+SYSTEMS = (
+    "mlp", "cnn", "rnn_direct", "rnn", "lstm", "gru", "transformer_direct", "transformer", "accurate", "bert",
+    "transformer_crf",
+)  # fmt: skip
 """The systems, simplest first."""
+BASELINES = ("spacy_cnn", "spacy_transformer")
+"""spaCy's own tagger and ner, to compare with."""
+METRICS = {"ents_f": "NER F1", "tag_acc": "tag accuracy"}
+"""The scores whose differences are tested."""
 
 
 def compare_command(
     corpus: Annotated[Path, typer.Argument(help="Folder that `convert` wrote")],
     out: Annotated[Path, typer.Argument(help="Folder with a folder for each system, and for compare.md and .json")],
     configs: Annotated[Path, typer.Option(help="Folder of the training configs")] = Path("configs"),
-    systems: Annotated[str, typer.Option(help="Which systems, separated by commas")] = ",".join(SYSTEMS),
+    systems: Annotated[str, typer.Option(help="Which systems, separated by commas")] = ",".join((*SYSTEMS, *BASELINES)),
     transformer: Annotated[
         str | None, typer.Option(help="Pretrained transformer, a folder or a name on the Hub")
     ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", help="GPU ID, or -1 for the CPU")] = -1,
 ) -> None:
-    """Train each system, unless it is trained on this corpus already, and write a table as Markdown and JSON."""
+    """Train each system, unless it is trained on this corpus already, and write tables as Markdown and JSON."""
     path = evaluation_file(corpus)
     names = [name.strip() for name in systems.split(",")]
     missing = [name for name in names if not (configs / f"{name}.cfg").is_file()]
@@ -52,12 +60,12 @@ def compare_command(
         results[name] = measure(out / name, path, gpu_id)
         srsly.write_json(out / name / "compare.json", results[name])
         # After each system, so that an interrupted comparison has what it measured.
-        srsly.write_json(out / "compare.json", {"corpus": str(path), "systems": results})
-        (out / "compare.md").write_text(markdown_table(results), encoding="utf8")
-    print(markdown_table(results))
+        write_comparison(out, path, results)
+    if results:
+        print((out / "compare.md").read_text(encoding="utf8"))
     if failed:
         msg.fail(f"Training failed: {', '.join(failed)}", exits=1)
-    msg.good(f"Saved the table to {out / 'compare.md'} and {out / 'compare.json'}")
+    msg.good(f"Saved the tables to {out / 'compare.md'} and {out / 'compare.json'}")
 
 
 def measure(folder: Path, path: Path, gpu_id: int) -> dict[str, Any]:
@@ -84,22 +92,79 @@ def words_per_second(nlp: "Language", path: Path, *, n_runs: int = 3) -> float:
     return statistics.median(speeds)
 
 
-def markdown_table(results: dict[str, Any]) -> str:
+def write_comparison(out: Path, path: Path, results: dict[str, Any]) -> None:
+    """Write what was measured of the systems, and how they differ. The counts of each document, which the tests of the
+    differences need, stay in the JSON of each system."""
+    compared = differences(results)
+    systems = {
+        name: {key: value for key, value in scores.items() if key != "documents"} for name, scores in results.items()
+    }
+    srsly.write_json(out / "compare.json", {"corpus": str(path), "systems": systems, "differences": compared})
+    tables = results_table(results) + "\n" + differences_table(list(results), compared)
+    (out / "compare.md").write_text(tables, encoding="utf8")
+
+
+def differences(results: dict[str, Any]) -> dict[str, Any]:
+    """For each metric, the best system, and of each of the others its score less that of the best and the p-value."""
+    from ..evaluation import randomization_test
+
+    compared: dict[str, Any] = {}
+    for metric in METRICS:
+        counts = {name: np.array(scores["documents"][metric]) for name, scores in results.items() if metric in scores}
+        if not counts:
+            continue
+        best = max(counts, key=lambda name: results[name][metric])
+        compared[metric] = {"best": best, "others": {}}
+        for name in counts:
+            if name != best:
+                compared[metric]["others"][name] = {
+                    "difference": results[name][metric] - results[best][metric],
+                    "p": randomization_test(counts[name], counts[best]),
+                }
+    return compared
+
+
+def results_table(results: dict[str, Any]) -> str:
     """The results as a Markdown table, scores in per cent."""
     labels = sorted({label for scores in results.values() for label in scores.get("ents_per_type", {})})
     header = [
-        "system", "NER P", "NER R", "NER F1", *labels, "tag accuracy", "words/s", "training min", "MB",
+        "system", "NER P", "NER R", "NER F1", *labels, "unseen entities", "tag accuracy", "unseen words", "words/s",
+        "training min", "MB",
     ]  # fmt: skip
     rows = []
     for name, scores in results.items():
         cells = [percent(scores.get(key)) for key in ("ents_p", "ents_r", "ents_f")]
         cells += [percent(scores.get("ents_per_type", {}).get(label, {}).get("f")) for label in labels]
+        cells.append(percent(scores.get("ents_by_training", {}).get("unseen", {}).get("f")))
         cells.append(percent(scores.get("tag_acc")))
+        cells.append(percent(scores.get("tag_acc_by_training", {}).get("unseen", {}).get("acc")))
         cells += [f"{scores['speed']:,.0f}", f"{scores['training_minutes']:.1f}", f"{scores['megabytes']:.1f}"]
         rows.append([f"`{name}`", *cells])
+    return markdown_table(header, rows)
+
+
+def differences_table(names: list[str], compared: dict[str, Any]) -> str:
+    """The differences as a Markdown table, in percentage points."""
+    header = ["system"]
+    rows = [[f"`{name}`"] for name in names]
+    for metric, title in METRICS.items():
+        if metric in compared:
+            header += [title, "p"]
+            for name, row in zip(names, rows, strict=True):
+                if name == compared[metric]["best"]:
+                    row += ["best", ""]
+                elif (other := compared[metric]["others"].get(name)) is not None:
+                    row += [f"{100 * other['difference']:.2f}", f"{other['p']:.4f}"]
+                else:
+                    row += ["", ""]
+    caption = (
+        "Differences from the best system, in percentage points, with p of a two-sided approximate randomization test "
+        "by document; p is not corrected for the number of tests.\n\n"
+    )
+    return caption + markdown_table(header, rows)
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table whose columns but the first are figures."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def percent(score: float | None) -> str:
-    return "" if score is None else f"{100 * score:.2f}"

@@ -108,8 +108,8 @@ def print_scores(scores: dict[str, Any]) -> None:
         for name, score in scores.get("by_sentence", {}).items()
     ]
     print_table(("Sentences", "tag accuracy", "NER F1", "sentences"), sentences)
-    for name, title in (("ents_confusion", "Types confused"), ("tag_confusion", "Tags confused")):
-        print_table((title, "taken for", "times"), most_confused(scores.get(name, {})))
+    print_table(("Types confused", "times"), most_confused(scores.get("ents_confusion", {})))
+    print_table(("Tags confused", "times"), most_confused(scores.get("tag_confusion", {})))
     if titles.keys() & scores.keys():
         print_what_is_left_out(scores)
 
@@ -117,9 +117,7 @@ def print_scores(scores: dict[str, Any]) -> None:
 def print_what_is_left_out(scores: dict[str, Any]) -> None:
     """Say which scores a corpus gives no ground for."""
     if "tag_acc_by_training" not in scores and "ents_by_training" not in scores:
-        msg.info(
-            f"No train.spacy beside {scores['corpus']}: no scores on what was seen in training and what was not"
-        )
+        msg.info(f"No train.spacy beside {scores['corpus']}: no scores on what was seen in training and what was not")
     if "by_sentence" not in scores:
         msg.info("The documents have no sentence boundaries: no scores by sentence")
     elif "unsegmented" in scores:
@@ -127,22 +125,20 @@ def print_what_is_left_out(scores: dict[str, Any]) -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table with words on the left and figures on the right, if it has rows."""
+    """Print a table whose columns but the first are figures, if it has rows."""
     if rows:
-        aligns = ["l" if isinstance(cell, str) and not cell[:1].isdigit() else "r" for cell in rows[0]]
-        print()
-        msg.table(rows, header=header, divider=True, aligns=aligns)
+        msg.table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1)))
 
 
-def most_confused(confusion: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
+def most_confused(confusion: dict[str, dict[str, int]]) -> list[tuple[str, int]]:
     """The most frequent pairs of a gold label and another that was predicted, and how often."""
     pairs = [
-        (gold or "(none)", predicted or "(none)", n)
+        (f"{gold or '(none)'} as {predicted or '(none)'}", n)
         for gold, row in confusion.items()
         for predicted, n in row.items()
         if gold != predicted
     ]
-    return sorted(pairs, key=lambda pair: -pair[2])[:N_CONFUSIONS]
+    return sorted(pairs, key=lambda pair: -pair[1])[:N_CONFUSIONS]
 
 
 def prf(score: dict[str, Any]) -> tuple[str, str, str]:

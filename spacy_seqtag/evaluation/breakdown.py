@@ -100,9 +100,7 @@ class BreakdownScorer(Scorer):
             "ents_confusion": confusion(outcomes),
         }
         if (seen := self.seen) is not None:
-            scores = tally(
-                outcomes, lambda i, span: seen.slices_of_entity(docs[i][span.start : span.end], span.label)
-            )
+            scores = tally(outcomes, lambda i, span: seen.slices_of_entity(docs[i][span.start : span.end], span.label))
             parts["ents_by_training"] = {
                 name: {**prf(scores[name]), "entities": scores[name].tp + scores[name].fn}
                 for name in ("seen", "unseen")
@@ -152,8 +150,8 @@ def slices_of_sentence(sentence: DocSpan) -> list[str]:
     """The slices that a sentence is in: that of its length, and ``capitals`` if each of its tokens that has letters is
     upper-case and one of them has more than one letter ("I" alone tells nothing of the sentence)."""
     names = [length_bin(len(sentence))]
-    letters = [[char for char in token.text if char.isalpha()] for token in sentence]
-    if all(token.is_upper for token, its in zip(sentence, letters, strict=True) if its) and max(map(len, letters)) > 1:
+    words = [token.text for token in sentence if any(map(str.isalpha, token.text))]
+    if all(map(str.isupper, words)) and any(sum(map(str.isalpha, word)) > 1 for word in words):
         names.append("capitals")
     return names
 

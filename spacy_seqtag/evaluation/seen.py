@@ -33,7 +33,7 @@ class Seen:
     def in_docs(cls, docs: Iterable[Doc]) -> "Seen":
         """What documents hold."""
         tags: dict[str, set[str]] = defaultdict(set)
-        entities = set()
+        entities: set[tuple[tuple[str, ...], str]] = set()
         for doc in docs:
             for token in doc:
                 tags[token.text].update({token.tag_} - {""})

@@ -81,19 +81,19 @@ def forward(
     backprops = []
     windows = [Window(i, 0, length, 0, length) for i, length in enumerate(lengths) if length]
     for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
-        rows = ops.asarray1i([w.sequence for w in batch])
-        vectors[rows], backprop_layer = layer(ops.asarray2i(characters[rows, : batch[0].end]), is_train)
+        rows = [w.sequence for w in batch]
+        vectors[rows], backprop_layer = layer(ops.asarray2i(cast(Any, characters[rows, : batch[0].end])), is_train)
         backprops.append((rows, backprop_layer))
-    tokens = ops.asarray1i(tokens)
+    token_words = ops.asarray1i(cast(Any, tokens))
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
         d_vectors = ops.alloc2f(*vectors.shape)
-        ops.scatter_add(d_vectors, tokens, ops.flatten(d_output))
+        ops.scatter_add(d_vectors, token_words, ops.flatten(d_output))
         for rows, backprop_layer in backprops:
             backprop_layer(d_vectors[rows])
         return docs
 
-    return ops.unflatten(vectors[tokens], ops.asarray1i([len(doc) for doc in docs])), backprop
+    return ops.unflatten(vectors[token_words], ops.asarray1i([len(doc) for doc in docs])), backprop
 
 
 def look_up(model: Embed, words: list[str]) -> tuple[NDArray[np.int64], list[int]]:

@@ -38,9 +38,12 @@ def forward(
     outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
     arrays = [ops.flatten(output) for output in outputs]
     bounds = list(pairwise(accumulate((array.shape[1] for array in arrays), initial=0)))
-    vectors = ops.xp.hstack(arrays)
     lengths = ops.asarray1i([len(doc) for doc in docs])
-    mask = ops.get_dropout_mask(vectors.shape, model.attrs["dropout"]) if is_train else None
+    vectors: Floats2d = ops.xp.hstack(arrays)
+    mask: Any = 1.0
+    if is_train:
+        mask = ops.get_dropout_mask(vectors.shape, model.attrs["dropout"])
+        vectors *= mask
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
         d_vectors = ops.flatten(d_output) * mask
@@ -48,4 +51,4 @@ def forward(
             backprop_layer(ops.unflatten(ops.as_contig(d_vectors[:, start:end]), lengths))
         return docs
 
-    return ops.unflatten(vectors if mask is None else vectors * mask, lengths), backprop
+    return ops.unflatten(vectors, lengths), backprop

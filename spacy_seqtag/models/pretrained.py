@@ -1,20 +1,14 @@
-"""The pretrained transformer of spacy-transformers, in bounded memory, and with an error that says what to do where it
-is missing."""
+"""The registered pretrained transformers: spacy-transformers' own, in bounded memory, and with an error that says what
+to do where they cannot be had."""
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from spacy.tokens import Doc, Span
 from thinc.api import Model
-from thinc.layers.pytorchwrapper import forward
 from thinc.types import Floats2d, Ragged
 
 from .types import Tok2Vec
-from .windows import Window, batch_windows
-
-MAX_PADDED_PIECES = 4096
-"""Most word pieces, padding included, that the transformer predicts at once."""
 
 
 def build_transformer_model(
@@ -24,6 +18,8 @@ def build_transformer_model(
     transformer_config: dict[str, Any] = {},  # noqa: B006
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = {},  # noqa: B006
+    mixed_layers: int = 1,
+    learn_rate_scale: float = 1.0,
 ) -> Model[list[Doc], Any]:
     """``spacy-transformers.TransformerModel.v3``, with a clear error where the pretrained model cannot be had, and with
     bounded memory: it predicts windows of similar length together, a few at a time, however long the documents are.
@@ -35,12 +31,16 @@ def build_transformer_model(
         transformer_config: Settings of the transformer's forward pass.
         mixed_precision: Whether to use half precision on GPU.
         grad_scaler_config: Settings of gradient scaling.
+        mixed_layers: Number of layers, counted from the last, of whose states a learnt mix is the output.
+        learn_rate_scale: Factor of the learning rate of the pretrained weights, to train new layers faster than them.
 
     Raises:
         ImportError: If spacy-transformers is not installed.
     """
     try:
         from spacy_transformers.layers import TransformerModel
+
+        from .hf import replace_layer
     except ImportError:
         raise ImportError(
             "pretrained transformers need a further package: pip install 'spacy-seqtag[transformers]'"
@@ -48,10 +48,15 @@ def build_transformer_model(
     model: Model[list[Doc], Any] = TransformerModel(
         name, get_spans, dict(tokenizer_config), dict(transformer_config), mixed_precision, dict(grad_scaler_config)
     )
+    replace_layer(
+        model,
+        mixed_layers=mixed_layers,
+        learn_rate_scale=learn_rate_scale,
+        mixed_precision=mixed_precision,
+        grad_scaler_config=dict(grad_scaler_config),
+    )
     model.init = init
     model.attrs["replace_listener_cfg"] = replace_listener_cfg
-    if not transformer_config:  # Further outputs that one may ask for have other shapes.
-        model.layers[0]._func = forward_in_batches
     return model
 
 
@@ -64,6 +69,8 @@ def build_tok2vec_transformer(
     transformer_config: dict[str, Any] = {},  # noqa: B006
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = {},  # noqa: B006
+    mixed_layers: int = 1,
+    learn_rate_scale: float = 1.0,
 ) -> Tok2Vec:
     """``spacy-transformers.Tok2VecTransformer.v3`` over :func:`build_transformer_model`, which see for the arguments: a
     transformer for one component alone, as ``nlp.replace_listeners`` makes it.
@@ -76,7 +83,14 @@ def build_tok2vec_transformer(
     from thinc.api import chain
 
     transformer = build_transformer_model(
-        name, get_spans, tokenizer_config, transformer_config, mixed_precision, grad_scaler_config
+        name,
+        get_spans,
+        tokenizer_config,
+        transformer_config,
+        mixed_precision,
+        grad_scaler_config,
+        mixed_layers,
+        learn_rate_scale,
     )
     # A chain of chains, which is the structure that `nlp.replace_listeners` saves.
     model: Tok2Vec = chain(chain(transformer, split_trf_batch()), trfs2arrays(pooling, grad_factor))
@@ -86,35 +100,6 @@ def build_tok2vec_transformer(
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
     return {**transformer, **settings, "@architectures": "spacy-seqtag.Tok2VecTransformer.v1"}
-
-
-def forward_in_batches(model: Model[Any, Any], pieces: Any, is_train: bool) -> tuple[Any, Callable[[Any], Any]]:
-    from spacy_transformers.data_classes import WordpieceBatch
-    from transformers.modeling_outputs import BaseModelOutput
-
-    if is_train:
-        output: tuple[Any, Callable[[Any], Any]] = forward(model, pieces, is_train)
-        return output
-    ids, mask, types = pieces.input_ids, pieces.attention_mask, pieces.token_type_ids
-    lengths = mask.sum(axis=1).astype("int64").tolist()
-    windows = [Window(row, 0, length, 0, length) for row, length in enumerate(lengths)]
-    states = None
-    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_PIECES):
-        rows = np.asarray([w.sequence for w in batch])
-        # Some tokenizers pad on the left.
-        part = np.ix_(rows, np.flatnonzero(mask[rows].any(axis=0)))
-        inputs = WordpieceBatch(
-            strings=[],
-            lengths=[],
-            input_ids=ids[part],
-            attention_mask=mask[part],
-            token_type_ids=None if types is None else types[part],
-        )
-        state = forward(model, inputs, is_train)[0].last_hidden_state
-        if states is None:
-            states = state.new_zeros(*ids.shape, state.shape[2])
-        states[part] = state
-    return BaseModelOutput(last_hidden_state=states), lambda d_output: []
 
 
 def init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:

@@ -23,25 +23,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
-class ModuleShim(PyTorchShim):
-    """A ``PyTorchShim`` that builds its module when the sizes are known, be it from data or from a saved model.
+class RestingShim(PyTorchShim):
+    """A ``PyTorchShim`` whose module rests in evaluation mode, so that threads can predict at once.
 
-    It differs from its parent in that the module rests in evaluation mode, so that threads can predict at once; that
-    its parameters are updated in place; that the optimizer's parameter averages apply to it; that a copy is a new set
-    of parameters to the optimizer; and that weights load without unpickling code.
-
-    Args:
-        build: Called with the sizes as keywords, returns the module.
+    It differs from its parent further in that parameters are updated in place; that the optimizer's parameter averages
+    apply to them; and that a copy is a new set of parameters to the optimizer.
     """
 
-    def __init__(self, build: Callable[..., torch.nn.Module]) -> None:
-        super().__init__(None)
-        self.build = build
-
-    def construct(self, dims: Dims) -> None:
-        """Build the module with fresh weights, on the device in use."""
-        self.cfg = dict(dims)
-        self._model = self.build(**dims).to(get_torch_default_device()).eval()
+    learn_rate_scale = 1.0
+    """Factor of the optimizer's learning rate for the module's parameters."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -52,7 +42,7 @@ class ModuleShim(PyTorchShim):
         return module
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cuda", enabled=self._mixed_precision):
             return self.module(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> Any:
@@ -66,12 +56,14 @@ class ModuleShim(PyTorchShim):
         # In place: the parent gives each parameter a new storage that wraps the old one, a chain that grows with every
         # step and keeps the memory between its links from being used again.
         for name, parameter in self.module.named_parameters():
-            if parameter.grad is not None:
-                weights, _ = optimizer((self.id, name), to_floats(parameter.data), to_floats(parameter.grad))
+            if parameter.grad is not None and not self._grad_scaler.found_inf:
+                weights, gradient = to_floats(parameter.data), to_floats(parameter.grad)
+                weights, _ = optimizer((self.id, name), weights, gradient, lr_scale=self.learn_rate_scale)
                 updated = xp2torch(weights, device=parameter.device)
                 if updated.data_ptr() != parameter.data_ptr():
                     parameter.data.copy_(updated)
-                parameter.grad = None
+            parameter.grad = None
+        self._grad_scaler.update()
 
     @contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
@@ -90,12 +82,30 @@ class ModuleShim(PyTorchShim):
         if self._model is not None:
             super().to_device(device_type, device_id)
 
-    def copy(self) -> "ModuleShim":
+    def copy(self) -> Any:
         copied = copy.deepcopy(self)
         with Shim.global_id_lock:
             Shim.global_id += 1
             copied.id = Shim.global_id
         return copied
+
+
+class ModuleShim(RestingShim):
+    """A shim that builds its module when the sizes are known, be it from data or from a saved model. Weights load
+    without unpickling code.
+
+    Args:
+        build: Called with the sizes as keywords, returns the module.
+    """
+
+    def __init__(self, build: Callable[..., torch.nn.Module]) -> None:
+        super().__init__(None)
+        self.build = build
+
+    def construct(self, dims: Dims) -> None:
+        """Build the module with fresh weights, on the device in use."""
+        self.cfg = dict(dims)
+        self._model = self.build(**dims).to(get_torch_default_device()).eval()
 
     def to_bytes(self) -> bytes:
         state = BytesIO()

@@ -1,10 +1,17 @@
-"""`compare` trains what is not trained yet, and writes the table."""
+"""`compare` trains what is not trained yet, and writes the tables."""
 
+import numpy as np
 import pytest
 import srsly
+from spacy.cli.init_config import init_config
+from spacy.training import Corpus
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config, load_model_from_config
 from typer.testing import CliRunner
 
 from spacy_seqtag.cli import app
+from spacy_seqtag.cli.compare import BASELINES, differences, differences_table
+from spacy_seqtag.evaluation import randomization_test
 
 from ..conftest import ROOT
 
@@ -40,14 +47,22 @@ def test_a_table_of_what_could_be_trained(corpus, configs, tmp_path):
     assert set(results["systems"]) == {"mlp"}
     assert results["systems"]["mlp"]["speed"] > 0
     assert results["systems"]["mlp"]["megabytes"] > 0.1
-    header, _, row = (out / "compare.md").read_text(encoding="utf8").splitlines()
-    cells = {name.strip(): cell.strip() for name, cell in zip(header.split("|"), row.split("|"), strict=True)}
+    header, _, row = (out / "compare.md").read_text(encoding="utf8").split("\n\n")[0].splitlines()
+    cells = table_row(header, row)
     assert cells["system"] == "`mlp`"
     assert cells["NER F1"] == f"{100 * results['systems']['mlp']['ents_f']:.2f}"
     assert cells["tag accuracy"] == f"{100 * results['systems']['mlp']['tag_acc']:.2f}"
     assert {"LOC", "PER", "words/s", "training min", "MB"} <= set(cells)
+    by_training = results["systems"]["mlp"]["tag_acc_by_training"]
+    assert by_training["seen"]["words"] == 4
+    # The corpus has no word that is not in its training data.
+    assert by_training["unseen"] == {"acc": None, "words": 0}
+    assert cells["unseen words"] == ""
+    assert results["differences"]["tag_acc"] == {"best": "mlp", "others": {}}
 
-    assert srsly.read_json(out / "mlp" / "compare.json") == results["systems"]["mlp"]
+    measured = srsly.read_json(out / "mlp" / "compare.json")
+    assert len(measured.pop("documents")["tag_acc"]) == 1
+    assert measured == results["systems"]["mlp"]
 
     # What is trained already is only measured.
     trained = (out / "mlp" / "training.json").stat().st_mtime_ns
@@ -62,3 +77,76 @@ def test_a_system_without_config(corpus, configs, tmp_path):
     assert result.exit_code == 1
     assert "mpl" in result.output
     assert not out.exists()
+
+
+def table_row(header, row):
+    """The cells of a row of a Markdown table; of columns of one name the first."""
+    cells = zip(header.split("|"), row.split("|"), strict=True)
+    return {name.strip(): cell.strip() for name, cell in reversed([*cells])}
+
+
+def test_differences():
+    rng = np.random.default_rng(0)
+    results = {}
+    for name, accuracy in (("poor", 0.6), ("good", 0.9), ("best", 0.91)):
+        correct = rng.binomial(50, accuracy, size=80)
+        counts = np.stack([correct, 50 - correct, 50 - correct], axis=1)
+        results[name] = {"ents_f": correct.sum() / 4000, "documents": {"ents_f": counts.tolist()}}
+    results["poor"] |= {"tag_acc": 0.5, "documents": {**results["poor"]["documents"], "tag_acc": [[1, 1, 1]] * 80}}
+    compared = differences(results)
+    assert compared["tag_acc"] == {"best": "poor", "others": {}}
+    assert compared["ents_f"]["best"] == "best"
+    assert set(compared["ents_f"]["others"]) == {"poor", "good"}
+    for name, other in compared["ents_f"]["others"].items():
+        assert other["difference"] == results[name]["ents_f"] - results["best"]["ents_f"]
+        ours, theirs = (np.array(results[system]["documents"]["ents_f"]) for system in (name, "best"))
+        assert other["p"] == randomization_test(ours, theirs)
+    assert compared["ents_f"]["others"]["poor"]["p"] < 0.001 < compared["ents_f"]["others"]["good"]["p"]
+    header, _, *rows = differences_table(list(results), compared).split("\n\n")[1].splitlines()
+    poor, good, best = (table_row(header, row) for row in rows)
+    assert poor["NER F1"] == f"{100 * compared['ents_f']['others']['poor']['difference']:.2f}"
+    assert poor["p"] == "0.0001"
+    assert (best["NER F1"], best["p"]) == ("best", "")
+    assert (poor["tag accuracy"], good["tag accuracy"], best["tag accuracy"]) == ("best", "", "")
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_train_on_a_converted_corpus(name, corpus, tiny_bert):
+    config = load_config(ROOT / "configs" / f"{name}.cfg", overrides={"paths.corpus": str(corpus)})
+    if "transformer" in config["paths"]:
+        config["paths"]["transformer"] = str(tiny_bert)
+    nlp = init_nlp(config)
+    assert nlp.get_pipe("tagger").labels == ("NNP", "VBZ")
+    assert set(nlp.get_pipe("ner").labels) == {"LOC", "PER"}
+    losses = nlp.update(list(Corpus(corpus / "train.spacy")(nlp)))
+    assert losses["tagger"] > 0
+    assert losses["ner"] > 0
+
+
+def filled_in(name):
+    """What spaCy makes of a config."""
+    config = load_model_from_config(load_config(ROOT / "configs" / f"{name}.cfg"), auto_fill=True).config
+    return config.interpolate()
+
+
+def test_the_baseline_is_what_spacy_makes():
+    """All is as `spacy init config` writes it, but for the length of the training."""
+    ours = filled_in("spacy_cnn")
+    theirs = init_config(lang="en", pipeline=["tagger", "ner"], optimize="efficiency", gpu=False).interpolate()
+    assert ours["nlp"] == theirs["nlp"]
+    assert ours["components"] == theirs["components"]
+    for training in (ours["training"], theirs["training"]):
+        del training["max_steps"], training["gpu_allocator"]
+    assert ours["training"] == theirs["training"]
+
+
+def test_the_transformer_baseline_differs_from_bert_in_its_components():
+    """Those are as `spacy init config` writes them."""
+    ours, bert = filled_in("spacy_transformer"), filled_in("bert")
+    theirs = init_config(lang="en", pipeline=["tagger", "ner"], optimize="efficiency", gpu=True).interpolate()
+    for name in ("tagger", "ner"):
+        assert ours["components"][name] == theirs["components"][name]
+    assert ours["components"]["transformer"] == bert["components"]["transformer"]
+    for training in (ours["training"], bert["training"]):  # of the weights spaCy adds those of further scores, as 0
+        training["score_weights"] = {name: weight for name, weight in training["score_weights"].items() if weight}
+    assert ours["training"] == bert["training"]

@@ -48,7 +48,8 @@ def test_scores_on_the_test_split(pipeline, corpus, tmp_path):
     assert "dev split" not in output
     scores = srsly.read_json(path)
     assert scores.pop("speed") > 0
-    assert scores == {
+    spacys = {name: scores[name] for name in ("corpus", "tag_acc", "ents_p", "ents_r", "ents_f", "ents_per_type")}
+    assert spacys == {
         "corpus": str(corpus / "test.spacy"),
         "tag_acc": 0.5,
         "ents_p": 0.5,
@@ -61,7 +62,81 @@ def test_scores_on_the_test_split(pipeline, corpus, tmp_path):
     }
     assert "Tag accuracy 50.00" in output
     assert "NER F1 50.00" in output
-    assert "ORG 50.00 100.00 66.67" in output
+    assert "ORG 50.00 100.00 66.67 1" in output
+
+
+def test_what_the_scores_are_made_of(pipeline, corpus, tmp_path):
+    """In training Rome is a LOC and has two tags."""
+    nlp = spacy.blank("en")
+    train = Doc(nlp.vocab, words=["Rome", "Rome", "."], tags=["NNP", "NN", "."], ents=["B-LOC", "O", "O"])
+    DocBin(docs=[train]).to_disk(corpus / "train.spacy")
+    words = ["EU", "left", "Rome", ".", "ROME", "1999"]
+    annotation = {"tags": ["NNP", "VBD", "NNP", ".", "NNP", "CD"], "ents": ["B-ORG", "O", "B-LOC", "O", "B-LOC", "O"]}
+    test = Doc(nlp.vocab, words=words, **annotation, sent_starts=[True, False, False, False, True, False])
+    DocBin(docs=[test, test]).to_disk(corpus / "test.spacy")
+    code, output = evaluate(pipeline, corpus, "--output", tmp_path / "metrics.json")
+    assert code == 0
+    scores = srsly.read_json(tmp_path / "metrics.json")
+    assert scores["tag_acc_by_training"] == {
+        "seen": {"acc": 0.5, "words": 4},  # "Rome" and "."
+        "unseen": {"acc": 0.25, "words": 8},
+        "ambiguous": {"acc": 1.0, "words": 2},
+    }
+    # Rome was predicted as ORG, which it never is in training.
+    assert scores["ents_by_training"]["seen"] == {"p": 0.0, "r": 0.0, "f": 0.0, "entities": 2}
+    assert scores["ents_by_training"]["unseen"] == {"p": 0.5, "r": 0.5, "f": 0.5, "entities": 4}
+    assert scores["ents_errors"] == {"exact": 2, "boundary": 0, "type": 2, "both": 0, "missed": 2, "spurious": 0}
+    assert scores["ents_confusion"] == {"LOC": {"ORG": 2, "": 2}, "ORG": {"ORG": 2}}
+    assert scores["tag_confusion"]["VBD"] == {"": 2}
+    assert scores["by_sentence"]["capitals"]["sentences"] == 2
+    assert scores["by_sentence"]["capitals"]["tag_acc"] == 0.0
+    assert scores["by_sentence"]["1-5"]["sentences"] == 4
+    assert scores["documents"] == {"tag_acc": [[2, 4, 4]] * 2, "ents_f": [[1, 1, 2]] * 2}
+    assert scores["confidence"]["ents_f"] == [scores["ents_f"]] * 2  # the two documents are the same
+    for line in (
+        "NER F1 40.00 40.00 to 40.00",
+        "seen in training 0.00 0.00 0.00 2",
+        "unseen in training 25.00 8",
+        "ambiguous in training 100.00 2",
+        "2 0 2 0 2 0",
+        "in capitals 0.00 0.00 2",
+        "1-5 tokens 33.33 40.00 4",
+        "LOC as ORG 2",
+        "LOC as (none) 2",
+        "VBD as (none) 2",
+    ):
+        assert line in output
+    assert "No train.spacy" not in output
+    assert "no sentence boundaries" not in output
+
+
+def test_what_cannot_be_told(pipeline, corpus, tmp_path):
+    code, output = evaluate(pipeline, corpus, "--output", tmp_path / "metrics.json")
+    assert code == 0
+    scores = srsly.read_json(tmp_path / "metrics.json")
+    assert not {"tag_acc_by_training", "ents_by_training", "by_sentence"} & scores.keys()
+    assert f"No train.spacy beside {corpus / 'test.spacy'}" in output
+    assert "no sentence boundaries: no scores by sentence" in output
+
+
+def test_a_pipeline_without_tags(corpus, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "EU"}])
+    nlp.to_disk(tmp_path / "recognizer")
+    code, output = evaluate(tmp_path / "recognizer", corpus, "--output", tmp_path / "metrics.json")
+    assert code == 0
+    scores = srsly.read_json(tmp_path / "metrics.json")
+    assert scores["ents_errors"]["exact"] == 1
+    assert not any(name.startswith("tag") for name in scores)
+    assert "tag_acc" not in scores["documents"]
+    assert "Tag" not in output
+
+
+def test_a_pipeline_that_annotates_nothing(corpus, tmp_path):
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    code, output = evaluate(tmp_path / "blank", corpus)
+    assert code == 0
+    assert "Words per second" in output
 
 
 def test_dev_split_where_there_is_no_test_split(pipeline, corpus, tmp_path):

@@ -10,7 +10,7 @@ from spacy_transformers.architectures import create_TransformerModel_v3
 from spacy_transformers.span_getters import configure_strided_spans
 from thinc.api import Config
 
-from spacy_seqtag.models import pretrained
+from spacy_seqtag.models import hf
 from spacy_seqtag.models.pretrained import build_transformer_model
 
 WORDS = ["a", "window", "of", "rather", "unequal", "words", ",", "1997"]
@@ -34,7 +34,7 @@ def docs():
 def test_predictions_equal_those_of_spacy_transformers(docs, tiny_bert, monkeypatch, side):
     expected = build(create_TransformerModel_v3, tiny_bert, padding_side=side).predict(docs)
     ours = build(build_transformer_model, tiny_bert, padding_side=side)
-    monkeypatch.setattr(pretrained, "MAX_PADDED_PIECES", 100)
+    monkeypatch.setattr(hf, "MAX_PADDED_PIECES", 100)
     seen = []
     transformer = ours.transformer
     transformer.register_forward_hook(lambda module, args, output: seen.append(output.last_hidden_state.shape))
@@ -106,7 +106,7 @@ def test_a_component_with_the_transformer_for_itself(docs, tiny_bert, tmp_path):
     loaded = spacy.load(tmp_path / "pipeline", exclude=["transformer"])
     assert [[(ent.start, ent.end) for ent in doc.ents] for doc in loaded.pipe(copies(docs, loaded))] == expected
     layers = [node for node in loaded.get_pipe("ner").model.walk() if node.name == "hf-pytorch"]
-    assert [node._func for node in layers] == [pretrained.forward_in_batches]
+    assert [node._func for node in layers] == [hf.forward_in_batches]
 
 
 def copies(docs, nlp):

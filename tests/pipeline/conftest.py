@@ -3,9 +3,10 @@ import pytest
 from . import toy
 
 
-@pytest.fixture(scope="session", params=["shared", "own"])
+@pytest.fixture(scope="session", params=["shared", "own", "shared crf"])
 def kind(request):
-    """Whether the components listen to a shared tok2vec or own their model; "direct" where a test asks for it."""
+    """Whether the components listen to a shared tok2vec or own their model, and have a CRF; all kinds of
+    ``toy.MODELS`` where a test asks for it."""
     return request.param
 
 

@@ -6,9 +6,9 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from .toy import TEXTS, TYPES, annotations, make_nlp, toy_examples
+from .toy import MODELS, PREFIXES, TEXTS, TYPES, annotations, make_nlp, toy_examples
 
-ALL_KINDS = pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+ALL_KINDS = pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 
 
 @ALL_KINDS

@@ -5,9 +5,12 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from .toy import TEXTS, annotations, changed, make_example, make_nlp, toy_examples, train, weights
+from .toy import PIPES, PREFIXES, TEXTS, annotations, changed, make_example, make_nlp, toy_examples, train, weights
 
-KIND = {kind: pytest.mark.parametrize("kind", [kind], indirect=True, scope="session") for kind in ("shared", "own")}
+KIND = {
+    kind: pytest.mark.parametrize("kind", [kind, f"{kind} crf"], indirect=True, scope="session")
+    for kind in ("shared", "own")
+}
 
 
 def tags(docs):
@@ -54,7 +57,7 @@ def test_replaced_listeners_are_trained_apart(replaced, frozen):
 @pytest.mark.parametrize("lang", ["en", "xx"])
 def test_a_sourced_component_predicts_the_same(nlp, kind, name, lang, trained):
     other = spacy.blank(lang)
-    if kind == "shared":
+    if "tok2vec" in PIPES[kind]:
         other.add_pipe("tok2vec", source=nlp)
     other.add_pipe(name, source=nlp)
     words = [[token.text for token in doc] for doc in trained.pipe(TEXTS)] + [["Anna", " ", "Lee", "\n"]]
@@ -104,10 +107,13 @@ def test_components_join_a_pipeline_of_other_components(kind, trained):
     assert len(list(doc.sents)) == 1
 
 
-def test_a_sourced_component_can_grow(nlp, name):
+def test_a_sourced_component_can_grow(nlp, kind, name):
     other = spacy.blank("en")
     pipe = other.add_pipe(name, source=nlp)
     pipe.add_label("NEWLABEL")
+    single = "U" if "U" in PREFIXES[kind] else "B"
     doc = Doc(spacy.blank("de").vocab, words=["Anna"])
-    pipe.set_annotations([doc], [np.asarray([len(pipe.classes) - (2 if name == "ner" else 1)])])
+    pipe.set_annotations(
+        [doc], [np.asarray([pipe.classes.index("NEWLABEL" if name == "tagger" else f"{single}-NEWLABEL")])]
+    )
     assert (doc[0].tag_ if name == "tagger" else doc[0].ent_type_) == "NEWLABEL"

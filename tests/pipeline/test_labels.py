@@ -6,6 +6,8 @@ import srsly
 from thinc.api import Config
 
 from .toy import (
+    MODELS,
+    PREFIXES,
     TAGS,
     TEXTS,
     TYPES,
@@ -66,7 +68,7 @@ def test_data_without_annotation_is_an_error(kind, name):
         nlp.initialize(lambda: [make_example(nlp, line)])
 
 
-@pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 def test_labels_can_be_added_before_initialize(kind, name):
     nlp = make_nlp(kind)
     pipe = nlp.get_pipe(name)
@@ -76,10 +78,10 @@ def test_labels_can_be_added_before_initialize(kind, name):
     nlp(TEXTS[0])
 
 
-@pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 def test_the_config_may_give_the_number_of_classes(kind):
     config = Config().from_str(config_text(kind), interpolate=False)
-    for name, n_classes in {"tagger": len(TAGS), "ner": 1 + 2 * len(TYPES)}.items():
+    for name, n_classes in {"tagger": len(TAGS), "ner": 1 + len(PREFIXES[kind]) * len(TYPES)}.items():
         model = config["components"][name]["model"]
         model.update({"nO": n_classes} if kind != "direct" else {"encode": {**model["encode"], "width": n_classes}})
     nlp = spacy.util.load_model_from_config(config, auto_fill=True)
@@ -103,7 +105,7 @@ def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind,
     old = dict(trained.get_pipe(name).model.get_ref("output_layer").shims[0].module.named_parameters())
     for key, parameter in pipe.model.get_ref("output_layer").shims[0].module.named_parameters():
         assert (parameter[: len(old[key])] == old[key]).all()
-        assert len(parameter) == len(pipe.classes) == len(old[key]) + {"tagger": 1, "ner": 2}[name]
+        assert len(parameter) == len(pipe.classes) == len(old[key]) + {"tagger": 1, "ner": len(PREFIXES[kind])}[name]
 
     new = {"tagger": "Snow|NEW|O falls|VBZ|O .|.|O", "ner": "Snow|NNP|B-NEW Day|NNP|I-NEW ends|VBZ|O .|.|O"}[name]
     examples = [*toy_examples(nlp), make_example(nlp, new)]
@@ -132,7 +134,7 @@ def test_a_gold_label_that_is_not_among_the_labels_is_an_error(trained, name):
         trained.update([eg])
 
 
-@pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 def test_initialize_starts_anew_and_takes_new_labels(kind, trained):
     nlp = make_nlp(kind).from_bytes(trained.to_bytes())
     before = weights(nlp, "tagger")

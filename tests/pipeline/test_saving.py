@@ -5,9 +5,9 @@ import pickle
 import pytest
 import spacy
 
-from .toy import TEXTS, annotations, initialize, make_nlp
+from .toy import MODELS, PIPES, TEXTS, annotations, initialize, make_nlp
 
-pytestmark = pytest.mark.parametrize("kind", ["shared", "own", "direct"], indirect=True, scope="session")
+pytestmark = pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 
 
 def through_disk(nlp, kind, path):
@@ -36,9 +36,10 @@ def test_saved_pipelines_annotate_the_same(trained, kind, saved, tmp_path):
 
 def test_a_component_is_saved_apart(trained, kind, name):
     other = make_nlp(kind)
-    for pipe in ["tok2vec"] * (kind == "shared") + [name]:
+    pipes = [pipe for pipe in PIPES[kind] if pipe in ("tok2vec", name)]
+    for pipe in pipes:
         other.get_pipe(pipe).from_bytes(trained.get_pipe(pipe).to_bytes())
-    with other.select_pipes(enable=["tok2vec"] * (kind == "shared") + [name]):
+    with other.select_pipes(enable=pipes):
         docs = list(other.pipe(TEXTS))
     for doc, expected in zip(docs, trained.pipe(TEXTS), strict=True):
         if name == "tagger":

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from spacy_seqtag.models.types import Transitions
 from spacy_seqtag.pipeline.viterbi import viterbi
 
 # Whole numbers add up exactly, in any order.
@@ -19,33 +20,45 @@ def problems(draw):
     n_classes = draw(st.integers(1, 4))
     lengths = draw(st.lists(st.integers(0, 5), max_size=4))
     scores = [draw(arrays("float32", (length, n_classes), elements=SCORE)) for length in lengths]
-    transitions = draw(arrays("float32", (n_classes, n_classes), elements=TRANSITION))
-    return scores, transitions, draw(arrays("float32", n_classes, elements=TRANSITION))
+    shapes = ((n_classes, n_classes), n_classes, n_classes)
+    return scores, Transitions(*(draw(arrays("float32", shape, elements=TRANSITION)) for shape in shapes))
 
 
-def total(path, scores, transitions, start):
-    return sum(scores[step, c] + (transitions[path[step - 1], c] if step else start[c]) for step, c in enumerate(path))
+def total(path, scores, transitions):
+    if not len(path):
+        return 0.0
+    steps = sum(scores[step, c] for step, c in enumerate(path))
+    between = sum(transitions.between[path[step - 1], path[step]] for step in range(1, len(path)))
+    return transitions.start[path[0]] + steps + between + transitions.end[path[-1]]
 
 
 @given(problems())
 def test_no_sequence_scores_higher(problem):
-    sequences, transitions, start = problem
-    paths = viterbi(sequences, transitions, start)
+    sequences, transitions = problem
+    paths = viterbi(sequences, transitions)
     assert [path.shape for path in paths] == [(len(scores),) for scores in sequences]
     for path, scores in zip(paths, sequences, strict=True):
-        candidates = product(range(len(start)), repeat=len(scores))
-        best = max(total(candidate, scores, transitions, start) for candidate in candidates)
-        assert total(path, scores, transitions, start) == best
+        candidates = product(range(len(transitions.start)), repeat=len(scores))
+        best = max(total(candidate, scores, transitions) for candidate in candidates)
+        assert total(path, scores, transitions) == best
 
 
 @given(problems())
 def test_a_batch_is_decoded_as_its_sequences_one_by_one(problem):
-    sequences, transitions, start = problem
-    for path, scores in zip(viterbi(sequences, transitions, start), sequences, strict=True):
-        np.testing.assert_array_equal(path, viterbi([scores], transitions, start)[0])
+    sequences, transitions = problem
+    for path, scores in zip(viterbi(sequences, transitions), sequences, strict=True):
+        np.testing.assert_array_equal(path, viterbi([scores], transitions)[0])
+
+
+def test_start_and_end_scores_count_once_for_each_sequence():
+    between = np.zeros((3, 3), "float32")
+    transitions = Transitions(between, np.asarray([1, 0, 0], "float32"), np.asarray([0, 0, 1], "float32"))
+    scores = [np.tile(np.asarray([0, 0.75, 0], "float32"), (length, 1)) for length in (3, 2, 1, 0)]
+    assert [path.tolist() for path in viterbi(scores, transitions)] == [[0, 1, 2], [0, 2], [0], []]
 
 
 def test_scores_are_not_modified():
-    scores, transitions, start = np.ones((3, 2), "float32"), np.ones((2, 2), "float32"), np.ones(2, "float32")
-    viterbi([scores, scores[:1]], transitions, start)
-    assert all((array == 1).all() for array in (scores, transitions, start))
+    scores = np.ones((3, 2), "float32")
+    transitions = Transitions(np.ones((2, 2), "float32"), np.ones(2, "float32"), np.ones(2, "float32"))
+    viterbi([scores, scores[:1]], transitions)
+    assert all((array == 1).all() for array in (scores, *transitions))

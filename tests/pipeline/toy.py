@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import srsly
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.lookups import Lookups
@@ -86,14 +87,24 @@ cell = "gru"
 bidirectional = false
 """,
 }
+# The same with a CRF over the scores.
+MODELS.update({f"{kind} crf": MODELS[kind].replace("Linear", "CRF") for kind in ("shared", "own")})
 FACTORIES = {"tagger": "seqtag_tagger", "ner": "seqtag_ner"}
+PIPES = {kind: ["tok2vec"] * kind.startswith("shared") + ["tagger", "ner"] for kind in MODELS}
+# Label scheme of the recognizer where it is not the default.
+SCHEMES = {"shared crf": "BILOU"}
+PREFIXES = {kind: "BILU" if kind in SCHEMES else "BI" for kind in MODELS}
 
 
 def config_text(kind: str) -> str:
-    pipeline = '["tok2vec", "tagger", "ner"]' if kind == "shared" else '["tagger", "ner"]'
-    text = f'[nlp]\nlang = "en"\npipeline = {pipeline}\n\n[components]\n' + (TOK2VEC if kind == "shared" else "")
+    text = f'[nlp]\nlang = "en"\npipeline = {srsly.json_dumps(PIPES[kind])}\n\n[components]\n'
+    if "tok2vec" in PIPES[kind]:
+        text += TOK2VEC
     for name, factory in FACTORIES.items():
-        text += f'\n[components.{name}]\nfactory = "{factory}"\n' + MODELS[kind].replace("NAME", name)
+        text += f'\n[components.{name}]\nfactory = "{factory}"\n'
+        if name == "ner" and kind in SCHEMES:
+            text += f'scheme = "{SCHEMES[kind]}"\n'
+        text += MODELS[kind].replace("NAME", name)
     return text
 
 

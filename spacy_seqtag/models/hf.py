@@ -1,0 +1,106 @@
+"""The layer around a pretrained transformer, which needs spacy-transformers; :mod:`.pretrained` registers it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from spacy_transformers.data_classes import HFObjects, WordpieceBatch
+from spacy_transformers.layers.hf_shim import HFShim
+from thinc.api import Model, xp2torch
+from thinc.layers.pytorchwrapper import forward
+from thinc.types import ArgsKwargs
+from transformers.modeling_outputs import BaseModelOutput
+
+from .shim import RestingShim, to_floats
+from .windows import Window, batch_windows
+
+MAX_PADDED_PIECES = 4096
+"""Most word pieces, padding included, that the transformer predicts at once."""
+
+Transformer = Model[Any, Any]
+"""Takes a ``WordpieceBatch``, gives a ``BaseModelOutput``."""
+
+
+class PretrainedShim(RestingShim, HFShim):
+    """The shim of spacy-transformers, with what :class:`~spacy_seqtag.models.shim.RestingShim` adds."""
+
+    def from_bytes(self, bytes_data: bytes) -> "PretrainedShim":
+        super().from_bytes(bytes_data)  # type: ignore[no-untyped-call]
+        if self._model is not None:
+            self._model.eval()
+        return self
+
+
+def replace_layer(
+    model: Any,
+    *,
+    mixed_layers: int,
+    learn_rate_scale: float,
+    mixed_precision: bool,
+    grad_scaler_config: dict[str, Any],
+) -> None:
+    """Put the layer of this module in place of spacy-transformers' own.
+
+    Args:
+        model: A ``TransformerModel`` of spacy-transformers.
+        mixed_layers: Number of layers, counted from the last, whose states are mixed.
+        learn_rate_scale: Factor of the learning rate.
+        mixed_precision: Whether to use half precision on GPU.
+        grad_scaler_config: Settings of gradient scaling.
+    """
+    config = {**model._init_transformer_config, **({"output_hidden_states": True} if mixed_layers > 1 else {})}
+    objects = HFObjects(None, None, None, model._init_tokenizer_config, config)
+    shim = PretrainedShim(objects, mixed_precision=mixed_precision, grad_scaler_config=grad_scaler_config)
+    shim.learn_rate_scale = learn_rate_scale
+    layer: Transformer = model.layers[0]
+    layer.shims[0] = shim
+    if not model._init_transformer_config:  # Further outputs that one may ask for have other shapes.
+        layer._func = forward_in_batches
+    if mixed_layers > 1:
+        layer.attrs["convert_outputs"] = mix_layers
+        layer.set_param("mix", layer.ops.alloc1f(mixed_layers))
+
+
+def mix_layers(
+    model: Transformer, inputs_outputs: tuple[Any, Any], is_train: bool
+) -> tuple[BaseModelOutput, Callable[[Any], ArgsKwargs]]:
+    """A learnt mix of the last layers' states (Peters et al. 2018, "Deep Contextualized Word Representations", without
+    the scale)."""
+    states = inputs_outputs[1].hidden_states
+    mix = xp2torch(model.get_param("mix"), requires_grad=is_train, device=states[0].device)
+    if is_train:
+        mix.register_hook(lambda gradient: model.inc_grad("mix", to_floats(gradient)))
+    layers = states[-len(mix) :]
+    states = sum(weight * layer for weight, layer in zip(mix.softmax(0), layers, strict=True))
+
+    def to_torch(d_output: Any) -> ArgsKwargs:
+        return ArgsKwargs(args=((states,),), kwargs={"grad_tensors": tuple(d_output.values())})
+
+    return BaseModelOutput(last_hidden_state=states), to_torch
+
+
+def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple[BaseModelOutput, Callable[[Any], Any]]:
+    """Predict windows of similar length together, a few at a time."""
+    if is_train:
+        output: tuple[BaseModelOutput, Callable[[Any], Any]] = forward(model, pieces, is_train)
+        return output
+    ids, mask, types = pieces.input_ids, pieces.attention_mask, pieces.token_type_ids
+    lengths = mask.sum(axis=1).astype("int64").tolist()
+    windows = [Window(row, 0, length, 0, length) for row, length in enumerate(lengths)]
+    states: Any = None
+    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_PIECES):
+        rows = np.asarray([w.sequence for w in batch])
+        # Some tokenizers pad on the left.
+        part = np.ix_(rows, np.flatnonzero(mask[rows].any(axis=0)))
+        inputs = WordpieceBatch(
+            strings=[],
+            lengths=[],
+            input_ids=ids[part],
+            attention_mask=mask[part],
+            token_type_ids=None if types is None else types[part],
+        )
+        state = forward(model, inputs, is_train)[0].last_hidden_state
+        if states is None:
+            states = state.new_zeros(*ids.shape, state.shape[2])
+        states[part] = state
+    return BaseModelOutput(last_hidden_state=states), lambda d_output: []
