@@ -6,7 +6,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from .toy import MODELS, PREFIXES, TEXTS, TYPES, annotations, make_nlp, toy_examples
+from .toy import MODELS, TEXTS, TYPES, annotations, make_nlp, toy_examples
 
 ALL_KINDS = pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 

@@ -111,9 +111,7 @@ def test_a_sourced_component_can_grow(nlp, kind, name):
     other = spacy.blank("en")
     pipe = other.add_pipe(name, source=nlp)
     pipe.add_label("NEWLABEL")
-    single = "U" if "U" in PREFIXES[kind] else "B"
+    new = {"tagger": "NEWLABEL", "ner": "U-NEWLABEL" if "U" in PREFIXES[kind] else "B-NEWLABEL"}[name]
     doc = Doc(spacy.blank("de").vocab, words=["Anna"])
-    pipe.set_annotations(
-        [doc], [np.asarray([pipe.classes.index("NEWLABEL" if name == "tagger" else f"{single}-NEWLABEL")])]
-    )
+    pipe.set_annotations([doc], [np.asarray([pipe.classes.index(new)])])
     assert (doc[0].tag_ if name == "tagger" else doc[0].ent_type_) == "NEWLABEL"

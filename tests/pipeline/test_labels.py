@@ -3,6 +3,7 @@
 import pytest
 import spacy
 import srsly
+from spacy.tokens import Span
 from thinc.api import Config
 
 from .toy import (
@@ -97,6 +98,12 @@ def test_a_label_must_be_a_string(trained, name, label):
         trained.get_pipe(name).add_label(label)
 
 
+def transitions(nlp, name):
+    """The parameters of a component's CRF, if it has one."""
+    layers = [node for node in nlp.get_pipe(name).model.walk() if node.name == "crf"]
+    return [layer.get_param(param) for layer in layers for param in layer.param_names]
+
+
 def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind, trained, name):
     pipe = nlp.get_pipe(name)
     assert pipe.add_label("NEW") == 1
@@ -106,6 +113,14 @@ def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind,
     for key, parameter in pipe.model.get_ref("output_layer").shims[0].module.named_parameters():
         assert (parameter[: len(old[key])] == old[key]).all()
         assert len(parameter) == len(pipe.classes) == len(old[key]) + {"tagger": 1, "ner": len(PREFIXES[kind])}[name]
+    for old, new in zip(transitions(trained, name), transitions(nlp, name), strict=True):
+        assert new.shape == (len(pipe.classes),) * new.ndim
+        kept = tuple(map(slice, old.shape))
+        assert (new[kept] == old).all()
+        assert old.any()
+        new = new.copy()
+        new[kept] = 0
+        assert not new.any()
 
     new = {"tagger": "Snow|NEW|O falls|VBZ|O .|.|O", "ner": "Snow|NNP|B-NEW Day|NNP|I-NEW ends|VBZ|O .|.|O"}[name]
     examples = [*toy_examples(nlp), make_example(nlp, new)]
@@ -113,6 +128,20 @@ def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind,
     expected = annotations(eg.reference for eg in examples)
     for pipeline in (nlp, make_nlp(kind).from_bytes(nlp.to_bytes())):
         assert annotations(pipeline.pipe(eg.text for eg in examples)) == expected
+
+
+def test_a_label_can_be_added_in_the_process_that_trains(kind, name):
+    nlp = initialize(make_nlp(kind))
+    train(nlp, toy_examples(nlp), steps=3)
+    nlp.get_pipe(name).add_label("NEW")
+    examples = toy_examples(nlp)
+    for eg in examples:
+        if name == "tagger":
+            eg.reference[0].tag_ = "NEW"
+        else:
+            eg.reference.ents = [Span(eg.reference, 0, 1, label="NEW")]
+    train(nlp, examples, steps=40)
+    assert annotations(nlp.pipe(TEXTS)) == annotations(eg.reference for eg in examples)
 
 
 @pytest.mark.parametrize("kind", ["direct"], indirect=True, scope="session")
@@ -145,3 +174,12 @@ def test_initialize_starts_anew_and_takes_new_labels(kind, trained):
     assert nlp.get_pipe("ner").labels == (*TYPES, "NEW")
     train(nlp, [make_example(nlp, line)])
     assert annotations([nlp("Anna sings")]) == [[("XX", "B", "NEW"), ("NNP", "O", "")]]
+
+
+@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
+def test_initialize_with_the_same_labels_forgets_what_was_learnt(kind, trained):
+    nlp = make_nlp(kind).from_bytes(trained.to_bytes())
+    initialize(nlp)
+    fresh = initialize(make_nlp(kind))
+    for name in ("tagger", "ner"):
+        assert not changed(nlp, name, weights(fresh, name))

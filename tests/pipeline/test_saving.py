@@ -5,7 +5,7 @@ import pickle
 import pytest
 import spacy
 
-from .toy import MODELS, PIPES, TEXTS, annotations, initialize, make_nlp
+from .toy import MODELS, PIPES, TEXTS, annotations, changed, initialize, make_nlp, weights
 
 pytestmark = pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 
@@ -32,6 +32,7 @@ def test_saved_pipelines_annotate_the_same(trained, kind, saved, tmp_path):
     assert annotations(loaded.pipe(texts)) == annotations(trained.pipe(texts))
     for name in ("tagger", "ner"):
         assert loaded.get_pipe(name).labels == trained.get_pipe(name).labels
+        assert not changed(loaded, name, weights(trained, name))
 
 
 def test_a_component_is_saved_apart(trained, kind, name):

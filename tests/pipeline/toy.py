@@ -96,7 +96,7 @@ SCHEMES = {"shared crf": "BILOU"}
 PREFIXES = {kind: "BILU" if kind in SCHEMES else "BI" for kind in MODELS}
 
 
-def config_text(kind: str) -> str:
+def config_text(kind: str, encoder: str = "RNN") -> str:
     text = f'[nlp]\nlang = "en"\npipeline = {srsly.json_dumps(PIPES[kind])}\n\n[components]\n'
     if "tok2vec" in PIPES[kind]:
         text += TOK2VEC
@@ -105,11 +105,11 @@ def config_text(kind: str) -> str:
         if name == "ner" and kind in SCHEMES:
             text += f'scheme = "{SCHEMES[kind]}"\n'
         text += MODELS[kind].replace("NAME", name)
-    return text
+    return text.replace("spacy-seqtag.RNN.v1", f"spacy-seqtag.{encoder}.v1")
 
 
-def make_nlp(kind: str) -> Language:
-    nlp = load_model_from_config(Config().from_str(config_text(kind), interpolate=False), auto_fill=True)
+def make_nlp(kind: str, encoder: str = "RNN") -> Language:
+    nlp = load_model_from_config(Config().from_str(config_text(kind, encoder), interpolate=False), auto_fill=True)
     lookups = Lookups()
     lookups.add_table(TABLE, {word: 1 for text in TEXTS for word in text.split()})
     nlp.vocab.lookups = lookups
@@ -122,13 +122,13 @@ def make_example(nlp: Language, line: str) -> Example:
     return Example(Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=words, tags=tags, ents=ents))
 
 
-def toy_examples(nlp: Language) -> list[Example]:
-    return [make_example(nlp, line) for line in TOY.strip().splitlines()]
+def toy_examples(nlp: Language, text: str = TOY) -> list[Example]:
+    return [make_example(nlp, line) for line in text.strip().splitlines()]
 
 
-def initialize(nlp: Language) -> Language:
+def initialize(nlp: Language, text: str = TOY) -> Language:
     fix_random_seed(0)
-    nlp.initialize(lambda: toy_examples(nlp))
+    nlp.initialize(lambda: toy_examples(nlp, text))
     return nlp
 
 
@@ -167,7 +167,7 @@ def gradients(nlp: Language, examples: list[Example]) -> tuple[dict[str, float],
     """The losses of an update and its gradient of each parameter; nothing is learnt."""
     recorded = {}
 
-    def record(key, parameter, gradient):
+    def record(key, parameter, gradient, *, lr_scale=1.0):
         recorded[key] = gradient.copy()
         gradient *= 0
         return parameter, gradient
