@@ -7,7 +7,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from thinc.api import Adam
 
-from spacy_seqtag.cli.compare import SYSTEMS
+from spacy_seqtag.cli.compare import BASELINES, SYSTEMS
 from spacy_seqtag.corpus import convert, read_folder
 
 from .conftest import ROOT
@@ -49,7 +49,7 @@ def learn(system, corpus, task, transformer):
     config = ROOT / "configs" / f"{system}.cfg"
     shared = [pipe for pipe in load_config(config)["nlp"]["pipeline"] if pipe not in ("tagger", "ner")]
     overrides = {"paths.corpus": str(corpus), "nlp.pipeline": [*shared, task]}
-    if system == "bert":
+    if "transformer" in load_config(config)["paths"]:
         overrides["paths.transformer"] = str(transformer)
     nlp = init_nlp(load_config(config, overrides=overrides))
     examples = list(Corpus(corpus / "train.spacy")(nlp))
@@ -76,7 +76,7 @@ def test_each_system_learns_the_lecture_toys(system, task, toy, score, tmp_path,
 
 
 def test_there_is_a_config_for_each_system():
-    assert {path.stem for path in (ROOT / "configs").glob("*.cfg")} == set(SYSTEMS)
+    assert {path.stem for path in (ROOT / "configs").glob("*.cfg")} == {*SYSTEMS, *BASELINES}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -12,7 +12,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from .evaluate import evaluate, evaluation_file, percent
+from .evaluate import evaluate, evaluation_file, percent, write_scores
 from .load import load_pipeline
 from .train import RECORD
 
@@ -58,7 +58,7 @@ def compare_command(
             failed.append(name)
             continue
         results[name] = measure(out / name, path, gpu_id)
-        srsly.write_json(out / name / "compare.json", results[name])
+        write_scores(out / name / "compare.json", results[name])
         # After each system, so that an interrupted comparison has what it measured.
         write_comparison(out, path, results)
     if results:
@@ -99,7 +99,7 @@ def write_comparison(out: Path, path: Path, results: dict[str, Any]) -> None:
     systems = {
         name: {key: value for key, value in scores.items() if key != "documents"} for name, scores in results.items()
     }
-    srsly.write_json(out / "compare.json", {"corpus": str(path), "systems": systems, "differences": compared})
+    write_scores(out / "compare.json", {"corpus": str(path), "systems": systems, "differences": compared})
     tables = results_table(results) + "\n" + differences_table(list(results), compared)
     (out / "compare.md").write_text(tables, encoding="utf8")
 
@@ -125,11 +125,12 @@ def differences(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def results_table(results: dict[str, Any]) -> str:
-    """The results as a Markdown table, scores in per cent."""
+    """The results as a Markdown table, scores in per cent; unseen are entities and words that are not in the training
+    data."""
     labels = sorted({label for scores in results.values() for label in scores.get("ents_per_type", {})})
     header = [
-        "system", "NER P", "NER R", "NER F1", *labels, "unseen entities", "tag accuracy", "unseen words", "words/s",
-        "training min", "MB",
+        "system", "NER P", "NER R", "NER F1", *labels, "NER F1 unseen", "tag accuracy", "tag accuracy unseen",
+        "words/s", "training min", "MB",
     ]  # fmt: skip
     rows = []
     for name, scores in results.items():

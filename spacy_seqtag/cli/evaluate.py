@@ -1,5 +1,6 @@
 """`evaluate`: the scores of a pipeline on a corpus, and where they come from."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,7 +39,7 @@ def evaluate_command(
     print_scores(scores)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, scores)
+        write_scores(output, scores)
         msg.good(f"Saved the scores to {output}")
     stats = path.parent / STATS
     if stats.is_file() and srsly.read_json(stats).get("source") == SAMPLE:
@@ -70,6 +71,11 @@ def evaluate(nlp: "Language", path: Path) -> dict[str, Any]:
     scorer = BreakdownScorer(nlp, Seen.in_file(train) if train.is_file() else None)
     scores = nlp.evaluate(list(Corpus(path)(nlp)), scorer=scorer)
     return {name: scores[name] for name in (*OVERALL, *PARTS) if scores.get(name) is not None}
+
+
+def write_scores(path: Path, scores: dict[str, Any]) -> None:
+    """Write scores as JSON, to the last digit."""
+    path.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf8")  # srsly would round to ten digits
 
 
 def print_scores(scores: dict[str, Any]) -> None:
@@ -106,6 +112,7 @@ def print_scores(scores: dict[str, Any]) -> None:
             score["sentences"],
         )
         for name, score in scores.get("by_sentence", {}).items()
+        if score["sentences"] > 0
     ]
     print_table(("Sentences", "tag accuracy", "NER F1", "sentences"), sentences)
     print_table(("Types confused", "times"), most_confused(scores.get("ents_confusion", {})))

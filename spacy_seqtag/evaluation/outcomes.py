@@ -62,12 +62,10 @@ def tag_outcomes(example: Example) -> list[Outcome]:
 def entity_outcomes(example: Example) -> list[Outcome]:
     """The outcomes of the entities of an example, counted as ``spacy.scorer.get_ner_prf`` counts them.
 
-    A document without annotation of entities does not count, and neither does a predicted entity that touches a token
-    without annotation, which is neither right nor wrong. Predictions are seen on the tokens of the reference.
+    A predicted entity that touches a token without annotation does not count: it is neither right nor wrong. Of the
+    others, the tokens are those of the reference that they are aligned to.
     """
     reference = example.reference
-    if not reference.has_annotation("ENT_IOB"):
-        return []
     annotated = [token.ent_iob != 0 for token in reference]
     predicted = []
     for entity in example.predicted.ents:

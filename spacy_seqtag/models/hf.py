@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from spacy_transformers.data_classes import HFObjects, WordpieceBatch
 from spacy_transformers.layers.hf_shim import HFShim
-from thinc.api import Model, xp2torch
+from thinc.api import Model, get_torch_default_device, xp2torch
 from thinc.layers.pytorchwrapper import forward
 from thinc.types import ArgsKwargs
 from transformers.modeling_outputs import BaseModelOutput
@@ -45,12 +45,15 @@ def replace_layer(
         model: A ``TransformerModel`` of spacy-transformers.
         mixed_layers: Number of layers, counted from the last, whose states are mixed.
         learn_rate_scale: Factor of the learning rate.
-        mixed_precision: Whether to use half precision on GPU.
+        mixed_precision: Whether to use half precision: float16 on GPU, bfloat16 on CPU.
         grad_scaler_config: Settings of gradient scaling.
     """
     config = {**model._init_transformer_config, **({"output_hidden_states": True} if mixed_layers > 1 else {})}
     objects = HFObjects(None, None, None, model._init_tokenizer_config, config)
-    shim = PretrainedShim(objects, mixed_precision=mixed_precision, grad_scaler_config=grad_scaler_config)
+    # bfloat16 has the range of float32, so only float16 needs its gradients scaled.
+    is_scaled = mixed_precision and get_torch_default_device().type == "cuda"
+    shim = PretrainedShim(objects, grad_scaler_config={"enabled": is_scaled, **grad_scaler_config})
+    shim.mixed_precision = mixed_precision
     shim.learn_rate_scale = learn_rate_scale
     layer: Transformer = model.layers[0]
     layer.shims[0] = shim

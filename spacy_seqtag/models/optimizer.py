@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from thinc.api import Optimizer
 from torch.optim.adamw import adamw
 
@@ -51,9 +52,10 @@ class Adam(Optimizer):
     def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Any:
         if not isinstance(weights, np.ndarray) or not weights.size:
             return super().__call__(key, weights, gradient, lr_scale=lr_scale)
-        if key not in self.mom1:
-            self.mom1[key], self.mom2[key] = np.zeros_like(weights), np.zeros_like(weights)
-        w, g, m1, m2 = (torch.from_numpy(x) for x in (weights, gradient, self.mom1[key], self.mom2[key]))
+        w, g, m1, m2 = (
+            torch.from_numpy(x)
+            for x in (weights, gradient, *(_of(state, key, weights) for state in (self.mom1, self.mom2)))
+        )
         if self.L2 and not self.L2_is_weight_decay:
             g.add_(w, alpha=self.L2)
         if self.grad_clip:
@@ -79,6 +81,14 @@ class Adam(Optimizer):
         if self.averages is not None:
             # The decay of Thinc's `update_averages`.
             step = self.nr_update[key]
-            average = self.averages.setdefault(key, np.zeros_like(weights))
-            torch.from_numpy(average).lerp_(w, 1 - min((1 + step) / (10 + step), 0.9999))
+            average = torch.from_numpy(_of(self.averages, key, weights))
+            average.lerp_(w, 1 - min((1 + step) / (10 + step), 0.9999))
         return weights, gradient
+
+
+def _of(state: Any, key: Any, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the optimizer keeps of a parameter, zeros at first."""
+    if key not in state:
+        state[key] = np.zeros_like(weights)
+    kept: NDArray[np.float32] = state[key]
+    return kept

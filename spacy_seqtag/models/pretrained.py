@@ -29,7 +29,7 @@ def build_transformer_model(
         get_spans: Cuts documents into the windows that the transformer reads.
         tokenizer_config: Settings of the word-piece tokenizer.
         transformer_config: Settings of the transformer's forward pass.
-        mixed_precision: Whether to use half precision on GPU.
+        mixed_precision: Whether to use half precision: float16 on GPU, bfloat16 on CPU.
         grad_scaler_config: Settings of gradient scaling.
         mixed_layers: Number of layers, counted from the last, of whose states a learnt mix is the output.
         learn_rate_scale: Factor of the learning rate of the pretrained weights, to train new layers faster than them.

@@ -32,6 +32,8 @@ class RestingShim(PyTorchShim):
 
     learn_rate_scale = 1.0
     """Factor of the optimizer's learning rate for the module's parameters."""
+    mixed_precision = False
+    """Whether matrix products are in half precision: in float16 on GPU, in bfloat16 on CPU."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -42,13 +44,15 @@ class RestingShim(PyTorchShim):
         return module
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        with torch.inference_mode(), torch.autocast("cuda", enabled=self._mixed_precision):
-            return self.module(*inputs.args, **inputs.kwargs)
+        module = self.module
+        with torch.inference_mode(), torch.autocast(self.device.type, enabled=self.mixed_precision):
+            return module(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> Any:
         module = self.module
         try:
-            return super().begin_update(inputs)
+            with torch.autocast(self.device.type, enabled=self.mixed_precision):
+                return super().begin_update(inputs)
         finally:
             module.eval()
 

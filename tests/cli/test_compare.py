@@ -57,7 +57,7 @@ def test_a_table_of_what_could_be_trained(corpus, configs, tmp_path):
     assert by_training["seen"]["words"] == 4
     # The corpus has no word that is not in its training data.
     assert by_training["unseen"] == {"acc": None, "words": 0}
-    assert cells["unseen words"] == ""
+    assert cells["tag accuracy unseen"] == ""
     assert results["differences"]["tag_acc"] == {"best": "mlp", "others": {}}
 
     measured = srsly.read_json(out / "mlp" / "compare.json")

@@ -1,5 +1,7 @@
 """`evaluate` on a rule-based pipeline of spaCy's own, whose scores are known."""
 
+import json
+
 import pytest
 import spacy
 import srsly
@@ -62,6 +64,7 @@ def test_scores_on_the_test_split(pipeline, corpus, tmp_path):
     }
     assert "Tag accuracy 50.00" in output
     assert "NER F1 50.00" in output
+    assert json.loads(path.read_text(encoding="utf8"))["ents_per_type"]["ORG"]["f"] == 2 / 3
     assert "ORG 50.00 100.00 66.67 1" in output
 
 

@@ -52,6 +52,8 @@ def test_spacys_scores_are_not_changed(examples):
     scores = BreakdownScorer(NLP).score(examples)
     expected = Scorer(NLP).score(examples)
     assert {key: value for key, value in scores.items() if key not in PARTS} == expected
+    by_component = BreakdownScorer(NLP).score(examples, per_component=True)
+    assert by_component == Scorer(NLP).score(examples, per_component=True)
 
 
 @settings(max_examples=30, deadline=None)
@@ -174,7 +176,7 @@ def test_counts_of_documents_add_up(examples):
 def test_training_data(tmp_path):
     docs = [
         Doc(VOCAB, words=["New", "York", "runs"], tags=["NNP", "NNP", "VBZ"], ents=["B-LOC", "I-LOC", "O"]),
-        Doc(VOCAB, words=["runs", "york", "York"], tags=["NNS", "", "NNP"], ents=["O", "O", "B-ORG"]),
+        Doc(VOCAB, words=["runs", "york", "York"], tags=["NNS", "", ""], ents=["O", "O", "B-ORG"]),
     ]
     DocBin(docs=docs).to_disk(tmp_path / "train.spacy")
     seen = Seen.in_file(tmp_path / "train.spacy")

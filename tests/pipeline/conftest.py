@@ -3,7 +3,7 @@ import pytest
 from . import toy
 
 
-@pytest.fixture(scope="session", params=["shared", "own", "shared crf"])
+@pytest.fixture(scope="session", params=toy.KINDS)
 def kind(request):
     """Whether the components listen to a shared tok2vec or own their model, and have a CRF; all kinds of
     ``toy.MODELS`` where a test asks for it."""

@@ -7,7 +7,7 @@ from spacy.tokens import Span
 from thinc.api import Config
 
 from .toy import (
-    MODELS,
+    KINDS,
     PREFIXES,
     TAGS,
     TEXTS,
@@ -69,7 +69,7 @@ def test_data_without_annotation_is_an_error(kind, name):
         nlp.initialize(lambda: [make_example(nlp, line)])
 
 
-@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
+@pytest.mark.parametrize("kind", [*KINDS, "direct"], indirect=True, scope="session")
 def test_labels_can_be_added_before_initialize(kind, name):
     nlp = make_nlp(kind)
     pipe = nlp.get_pipe(name)
@@ -79,7 +79,7 @@ def test_labels_can_be_added_before_initialize(kind, name):
     nlp(TEXTS[0])
 
 
-@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
+@pytest.mark.parametrize("kind", [*KINDS, "direct"], indirect=True, scope="session")
 def test_the_config_may_give_the_number_of_classes(kind):
     config = Config().from_str(config_text(kind), interpolate=False)
     for name, n_classes in {"tagger": len(TAGS), "ner": 1 + len(PREFIXES[kind]) * len(TYPES)}.items():
@@ -130,6 +130,7 @@ def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind,
         assert annotations(pipeline.pipe(eg.text for eg in examples)) == expected
 
 
+@pytest.mark.parametrize("kind", ["own", "shared crf"], indirect=True, scope="session")
 def test_a_label_can_be_added_in_the_process_that_trains(kind, name):
     nlp = initialize(make_nlp(kind))
     train(nlp, toy_examples(nlp), steps=3)
@@ -140,7 +141,7 @@ def test_a_label_can_be_added_in_the_process_that_trains(kind, name):
             eg.reference[0].tag_ = "NEW"
         else:
             eg.reference.ents = [Span(eg.reference, 0, 1, label="NEW")]
-    train(nlp, examples, steps=40)
+    train(nlp, examples, steps=30)
     assert annotations(nlp.pipe(TEXTS)) == annotations(eg.reference for eg in examples)
 
 
@@ -163,7 +164,7 @@ def test_a_gold_label_that_is_not_among_the_labels_is_an_error(trained, name):
         trained.update([eg])
 
 
-@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
+@pytest.mark.parametrize("kind", [*KINDS, "direct"], indirect=True, scope="session")
 def test_initialize_starts_anew_and_takes_new_labels(kind, trained):
     nlp = make_nlp(kind).from_bytes(trained.to_bytes())
     before = weights(nlp, "tagger")
@@ -176,7 +177,7 @@ def test_initialize_starts_anew_and_takes_new_labels(kind, trained):
     assert annotations([nlp("Anna sings")]) == [[("XX", "B", "NEW"), ("NNP", "O", "")]]
 
 
-@pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
+@pytest.mark.parametrize("kind", [*KINDS, "direct"], indirect=True, scope="session")
 def test_initialize_with_the_same_labels_forgets_what_was_learnt(kind, trained):
     nlp = make_nlp(kind).from_bytes(trained.to_bytes())
     initialize(nlp)

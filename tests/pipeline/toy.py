@@ -89,6 +89,8 @@ bidirectional = false
 }
 # The same with a CRF over the scores.
 MODELS.update({f"{kind} crf": MODELS[kind].replace("Linear", "CRF") for kind in ("shared", "own")})
+# Those that most tests run with.
+KINDS = ["shared", "own", "shared crf"]
 FACTORIES = {"tagger": "seqtag_tagger", "ner": "seqtag_ner"}
 PIPES = {kind: ["tok2vec"] * kind.startswith("shared") + ["tagger", "ner"] for kind in MODELS}
 # Label scheme of the recognizer where it is not the default.
