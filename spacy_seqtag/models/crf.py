@@ -5,6 +5,7 @@ The probabilities are computed in NumPy or CuPy, whose calls on the small arrays
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,25 +18,33 @@ from .types import ChainScores, Transitions
 CRF = Model[list[Floats2d], ChainScores]
 
 
-def crf(nO: int | None = None) -> CRF:
+def crf() -> CRF:
     """Add transition scores to the scores of tokens (Lample et al. 2016, "Neural Architectures for Named Entity
-    Recognition").
-
-    Args:
-        nO: Number of classes.
-    """
-    return Model("crf", forward, init=init, dims={"nO": nO}, params=dict.fromkeys(Transitions._fields))
+    Recognition"); :func:`reset` says for how many classes."""
+    return Model("crf", forward, dims={"nO": None}, params=dict.fromkeys(Transitions._fields))
 
 
-def init(model: CRF, X: Any = None, Y: Any = None) -> None:
-    """Set the scores to zero; those that a smaller layer has learnt are kept."""
-    nO = model.get_dim("nO")
+def reset(model: CRF, nO: int) -> None:
+    """Set the number of classes and all scores to zero."""
+    set_scores(model, Transitions(*([np.zeros(0)] * 3)), nO)
+
+
+def resize(model: CRF, nO: int) -> None:
+    """Add classes after the present ones, whose scores stay as they are."""
+    set_scores(model, Transitions(*(model.get_param(name) for name in Transitions._fields)), nO)
+
+
+def set_scores(model: CRF, learnt: Transitions, nO: int) -> None:
+    """Set the width, and the transition scores to those learnt, zero for further classes."""
     for name in Transitions._fields:
+        model.set_param(name, None)  # without which Thinc takes no other width
+    model.set_dim("nO", nO, force=True)
+    for name, kept in learnt._asdict().items():
         scores = model.ops.alloc((nO, nO) if name == "between" else (nO,))
-        if model.has_param(name):
-            learnt = model.get_param(name)
-            scores[tuple(map(slice, learnt.shape))] = learnt
+        if kept.size:
+            scores[tuple(map(slice, kept.shape))] = kept
         model.set_param(name, scores)
+        model.set_grad(name, model.ops.alloc(scores.shape))
 
 
 def forward(model: CRF, scores: list[Floats2d], is_train: bool) -> tuple[ChainScores, Callable[..., list[Floats2d]]]:
@@ -80,8 +89,8 @@ def time_major(lengths: Sequence[int]) -> tuple[NDArray[np.int64], list[int]]:
 
 
 def forward_backward(scores: Any, lengths: Sequence[int], transitions: Transitions) -> Expectations:
-    """Probabilities under a linear-chain CRF, by the scaled forward-backward algorithm (Rabiner 1989, "A Tutorial on
-    Hidden Markov Models and Selected Applications in Speech Recognition", section V.A), for a batch of sequences.
+    """Probabilities under a linear-chain CRF, by the forward-backward algorithm (Rabiner 1989, "A Tutorial on Hidden
+    Markov Models and Selected Applications in Speech Recognition") in log space, for a batch of sequences at once.
 
     Args:
         scores: Scores of the tokens, the sequences end to end; ``-inf`` where a class is impossible.
@@ -91,58 +100,49 @@ def forward_backward(scores: Any, lengths: Sequence[int], transitions: Transitio
     """
     xp = get_array_module(scores)
     order, n_active = time_major(lengths)
-    starts = np.cumsum([0, *n_active])
-    n_first, n_next = n_active[0], [*n_active[1:], 0]
+    starts = np.cumsum([0, *n_active]).tolist()
+    steps = [slice(start, end) for start, end in pairwise(starts)]
+    n_next = [*n_active[1:], 0]
     scores = scores[order].astype("float64")
-    shift = highest(xp, scores, axis=1)
-    potentials = xp.exp(scores - shift)
-    shifts = [highest(xp, t) for t in transitions]
-    between, start, end = (xp.exp(t - s) for t, s in zip(transitions, shifts, strict=True))
-    # Of each token: its forward scores made to sum to one, and the sum that they had.
-    forwards, sums = xp.empty_like(potentials), xp.empty_like(shift)
-    states = start[None]
-    for step, active in enumerate(n_active):
-        rows = slice(starts[step], starts[step + 1])
-        states = (states[:active] @ between if step else states) * potentials[rows]
-        sums[rows] = states.sum(axis=1, keepdims=True)
-        forwards[rows] = states = states / positive(xp, sums[rows])
-    goes_on = xp.asarray(np.arange(len(order)) - np.repeat(starts[:-1], n_active) < np.repeat(n_next, n_active))
-    end_sums = (forwards[~goes_on] * end).sum(axis=1, keepdims=True)
-    # Of each token: its backward scores, and what they are worth to the token before it.
-    backwards, worth = xp.empty_like(potentials), xp.empty_like(potentials)
-    backwards[~goes_on] = end / positive(xp, end_sums)
-    potentials /= positive(xp, sums)
-    for step in range(len(n_active) - 1, -1, -1):
-        rows = slice(starts[step], starts[step + 1])
-        backwards[rows][: n_next[step]] = worth[rows.stop : rows.stop + n_next[step]] @ between.T
-        worth[rows] = potentials[rows] * backwards[rows]
-    marginals = xp.empty_like(potentials)
-    marginals[order] = forwards * backwards
+    between, start, end = (t.astype("float64") for t in transitions)
+    # Of each token: the sum over the paths to it, and over those from it, itself included.
+    forwards, onwards = xp.empty_like(scores), xp.empty_like(scores)
+    forwards[steps[0]] = scores[steps[0]] + start
+    for before, step in pairwise(steps):
+        states = forwards[before][: step.stop - step.start]
+        forwards[step] = scores[step] + log_sum(xp, states[:, :, None] + between, axis=1)
+    log_partition = xp.zeros(n_active[0])
+    for step, going_on in zip(steps, n_next, strict=True):
+        log_partition[going_on : step.stop - step.start] = log_sum(xp, forwards[step][going_on:] + end, axis=1)
+    # The paths of a sequence that has none are divided by one, which leaves them none.
+    divisors = xp.where(xp.isinf(log_partition), 0.0, log_partition)
+    expected_between = xp.zeros_like(between)
+    marginals = xp.empty_like(scores)
+    for i in range(len(steps) - 1, -1, -1):
+        step, going_on = steps[i], n_next[i]
+        backwards = xp.empty_like(scores[step])
+        backwards[going_on:] = end
+        if going_on:
+            pairs = between + onwards[steps[i + 1]][:, None, :]
+            backwards[:going_on] = log_sum(xp, pairs, axis=2)
+            pairs += forwards[step][:going_on, :, None] - divisors[:going_on, None, None]
+            expected_between += xp.exp(pairs).sum(axis=0)
+        onwards[step] = scores[step] + backwards
+        marginals[step] = xp.exp(forwards[step] + backwards - divisors[: len(backwards), None])
+    is_last = xp.asarray(np.concatenate([np.arange(n) >= m for n, m in zip(n_active, n_next, strict=True)]))
+    expected = Transitions(expected_between, marginals[steps[0]].sum(axis=0), marginals[is_last].sum(axis=0))
+    by_length = np.argsort(-np.asarray(lengths), kind="stable")[: n_active[0]]
+    partitions, tokens = xp.zeros(len(lengths)), xp.empty_like(scores)
+    partitions[by_length], tokens[order] = log_partition, marginals
+    return Expectations(partitions, tokens, expected)
+
+
+def log_sum(xp: Any, x: Any, *, axis: int) -> Any:
+    """Logarithm of the sum of the exponentials along an axis."""
+    highest = x.max(axis=axis, keepdims=True)
+    highest = xp.where(xp.isinf(highest), 0.0, highest)
     with np.errstate(divide="ignore"):
-        logs = xp.log(sums) + shift + shifts[0]
-        logs[:n_first] += shifts[1] - shifts[0]
-        logs[~goes_on] += xp.log(end_sums) + shifts[2]
-    sequence = xp.asarray(np.repeat(np.arange(len(lengths)), lengths)[order])
-    return Expectations(
-        xp.bincount(sequence, weights=logs[:, 0], minlength=len(lengths)),
-        marginals,
-        Transitions(
-            between * (forwards[goes_on].T @ worth[n_first:]),
-            start * worth[:n_first].sum(axis=0),
-            (forwards * backwards)[~goes_on].sum(axis=0),
-        ),
-    )
-
-
-def highest(xp: Any, x: Any, axis: int | None = None) -> Any:
-    """The highest values along an axis; zero in place of ``-inf``."""
-    values = x.max(axis=axis, keepdims=True) if x.size else x.sum(axis=axis, keepdims=True)
-    return xp.where(xp.isinf(values), 0.0, values)
-
-
-def positive(xp: Any, x: Any) -> Any:
-    """One in place of zero, to divide by."""
-    return xp.where(x > 0, x, 1.0)
+        return xp.log(xp.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
 def negative_log_likelihood(

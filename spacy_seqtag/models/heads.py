@@ -7,7 +7,7 @@ import torch
 from thinc.api import Model, chain, with_array, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
 
-from .crf import crf
+from .crf import CRF, crf, reset, resize
 from .shim import construct, module_shim, to_floats, wrap_module
 from .types import Embed, Encode, Scorer, Tok2Vec
 
@@ -32,11 +32,11 @@ def build_crf_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
         tok2vec: The token vectors.
         nO: Number of classes; None to take it from the component's labels.
     """
-    return linear_head(tok2vec, nO, crf(nO))
+    return linear_head(tok2vec, nO, crf())
 
 
-def linear_head(tok2vec: Tok2Vec, nO: int | None, *further: Model[Any, Any]) -> Scorer:
-    """A linear layer on token vectors, and further layers as wide as it on its scores."""
+def linear_head(tok2vec: Tok2Vec, nO: int | None, *further: CRF) -> Scorer:
+    """A linear layer on token vectors, and perhaps a CRF on its scores."""
     width = tok2vec.maybe_get_dim("nO")
     linear: Linear = wrap_module(
         "linear", build_linear, init=init_linear, convert_inputs=convert_inputs, nI=width, nO=nO
@@ -57,13 +57,14 @@ def init_linear_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
         linear.set_dim("nI", tok2vec.predict(X)[0].shape[1], force=True)
     if Y:
         set_width(model, Y[0].shape[1])
-    for layer in (linear, *further):
-        layer.initialize()
+    linear.initialize()
+    for layer in further:
+        reset(layer, linear.get_dim("nO"))
 
 
 def set_width(model: Scorer, nO: int) -> None:
     """Set the number of classes wherever the layers of a linear head hold it."""
-    for layer in (model, *model.layers[1:], model.get_ref("output_layer")):
+    for layer in (model, model.layers[1], model.get_ref("output_layer")):
         layer.set_dim("nO", nO, force=True)
 
 
@@ -79,7 +80,7 @@ def resize_linear_head(model: Scorer, nO: int) -> Scorer:
             kept = old.get_parameter(name)
             parameter[: len(kept)] = kept
     for layer in model.layers[2:]:
-        layer.initialize()
+        resize(layer, nO)
     return model
 
 

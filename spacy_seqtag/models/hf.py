@@ -59,22 +59,26 @@ def replace_layer(
     layer.shims[0] = shim
     if not model._init_transformer_config:  # Further outputs that one may ask for have other shapes.
         layer._func = forward_in_batches
+        layer.attrs["convert_outputs"] = convert_outputs
     if mixed_layers > 1:
-        layer.attrs["convert_outputs"] = mix_layers
+        layer.attrs["convert_outputs"] = convert_outputs
         layer.set_param("mix", layer.ops.alloc1f(mixed_layers))
 
 
-def mix_layers(
+def convert_outputs(
     model: Transformer, inputs_outputs: tuple[Any, Any], is_train: bool
 ) -> tuple[BaseModelOutput, Callable[[Any], ArgsKwargs]]:
-    """A learnt mix of the last layers' states (Peters et al. 2018, "Deep Contextualized Word Representations", without
-    the scale)."""
-    states = inputs_outputs[1].hidden_states
-    mix = xp2torch(model.get_param("mix"), requires_grad=is_train, device=states[0].device)
-    if is_train:
-        mix.register_hook(lambda gradient: model.inc_grad("mix", to_floats(gradient)))
-    layers = states[-len(mix) :]
-    states = sum(weight * layer for weight, layer in zip(mix.softmax(0), layers, strict=True))
+    """The states of the last layer, or a learnt mix of the last layers' (Peters et al. 2018, "Deep Contextualized Word
+    Representations", without the scale), in single precision."""
+    output = inputs_outputs[1]
+    states = output.last_hidden_state
+    if model.has_param("mix"):
+        mix = xp2torch(model.get_param("mix"), requires_grad=is_train, device=states.device)
+        if is_train:
+            mix.register_hook(lambda gradient: model.inc_grad("mix", to_floats(gradient)))
+        layers = output.hidden_states[-len(mix) :]
+        states = sum(weight * layer for weight, layer in zip(mix.softmax(0), layers, strict=True))
+    states = states.float()
 
     def to_torch(d_output: Any) -> ArgsKwargs:
         return ArgsKwargs(args=((states,),), kwargs={"grad_tensors": tuple(d_output.values())})

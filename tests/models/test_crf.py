@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from spacy_seqtag.models.crf import crf, forward_backward, negative_log_likelihood
+from spacy_seqtag.models.crf import crf, forward_backward, negative_log_likelihood, reset
 from spacy_seqtag.models.types import ChainScores, Transitions
 
 NUMBER = st.floats(-4, 4, width=32)
@@ -256,8 +256,8 @@ def test_extreme_scores(case):
 
 
 def test_the_layer_hands_back_the_gradients_of_its_scores():
-    model = crf(3)
-    model.initialize()
+    model = crf()
+    reset(model, 3)
     transitions = Transitions(*(model.get_param(name) for name in Transitions._fields))
     assert [t.shape for t in transitions] == [(3, 3), (3,), (3,)]
     assert not any(t.any() for t in transitions)

@@ -12,7 +12,7 @@ from spacy_seqtag.corpus import Corpus, Sentence, convert
 from spacy_seqtag.models.dictionary import build_dictionary_embed, look_up, read_dictionary
 from spacy_seqtag.models.pytorch import CNN, MLP, PAD, RNN, UNK, Transformer, token_cross_entropy
 from spacy_seqtag.models.shim import module_shim
-from spacy_seqtag.pipeline.iob import iob_classes
+from spacy_seqtag.pipeline.schemes import SCHEMES
 
 POS_TOY = [["i", "want", "a", "dog"], ["books", "are", "expensive"]]
 NER_TOY = [["karpathy", "is", "working", "in", "openai"], ["geoffrey", "hinton", "is", "from", "canada"]]
@@ -60,7 +60,7 @@ def test_shapes_from_words_to_scores(toy, vocabulary, shape, build, tmp_path):
 
 
 def test_the_padding_class_of_the_ner_toy_does_not_count():
-    classes = ["[PAD]", *iob_classes(["PER", "ORG", "LOC"])]
+    classes = ["[PAD]", *SCHEMES["IOB2"].classes(["PER", "ORG", "LOC"])]
     assert classes == ["[PAD]", "O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
     gold = [torch.tensor([classes.index(tag) for tag in tags]) for tags in (NER_TAGS[0], NER_TAGS[1][:3])]
     padded = pad_sequence(gold, batch_first=True, padding_value=classes.index("[PAD]"))
