@@ -111,3 +111,19 @@ def test_a_component_with_the_transformer_for_itself(docs, tiny_bert, tmp_path):
 
 def copies(docs, nlp):
     return [Doc(nlp.vocab, words=[token.text for token in doc]) for doc in docs]
+
+
+def test_half_precision_is_close_and_comes_back_single(docs, tiny_bert):
+    spans = configure_strided_spans(window=16, stride=12)
+    single, half = (build_transformer_model(str(tiny_bert), spans, {"use_fast": True}, {}, p) for p in (False, True))
+    for model in (single, half):
+        model.initialize()
+    expected, output = (model.predict(docs).model_output.last_hidden_state for model in (single, half))
+    assert output.dtype == expected.dtype
+    assert not np.array_equal(output, expected)
+    np.testing.assert_allclose(output, expected, atol=0.05)
+    trained, backprop = half.begin_update(docs)
+    gradients = [[np.ones_like(tensor) for tensor in data.tensors[:1]] for data in trained.doc_data if data.tensors]
+    assert all(gradient.dtype == np.float32 for doc in gradients for gradient in doc)
+    backprop(trained.unsplit_by_doc(gradients))
+    assert all(p.grad.dtype == p.dtype for p in half.transformer.encoder.parameters())
