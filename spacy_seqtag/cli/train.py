@@ -80,10 +80,11 @@ def training_overrides(config: Path, corpus: Path, transformer: str | None) -> d
 
 
 def training_digest(config: Path, corpus: Path, overrides: dict[str, Any]) -> str:
-    """A digest of what a training depends on: the config with its overrides, and the data."""
+    """A digest of what a training depends on: the config with its overrides, and the data, wherever that lies."""
     from spacy.util import load_config
 
-    digest = hashlib.sha256(load_config(config, overrides).to_str().encode("utf8"))
+    settings = {name: value for name, value in overrides.items() if name != "paths.corpus"}
+    digest = hashlib.sha256(load_config(config, settings).to_str().encode("utf8"))
     for name in ("train.spacy", "dev.spacy"):
         digest.update((corpus / name).read_bytes())
     return digest.hexdigest()

@@ -48,6 +48,8 @@ def test_a_record_is_of_one_config_and_corpus(corpus, tmp_path):
     assert "trained already" in again.output
     assert (out / "training.json").stat().st_mtime_ns == trained
     assert not is_trained(LSTM, corpus, out, training_overrides(LSTM, corpus, None))
+    corpus = corpus.rename(tmp_path / "moved")
+    assert is_trained(config, corpus, out, training_overrides(config, corpus, None))
     (corpus / "dev.spacy").write_bytes((corpus / "dev.spacy").read_bytes() + b" ")
     assert not is_trained(config, corpus, out, training_overrides(config, corpus, None))
 
