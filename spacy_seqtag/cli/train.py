@@ -9,7 +9,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from ..corpus.convert import LABELS, STATS
+from ..corpus.convert import DICTIONARY, LABELS, STATS
 
 RECORD = "training.json"
 """File beside the trained pipelines: what they were trained from, the minutes and the device."""
@@ -85,8 +85,9 @@ def training_digest(config: Path, corpus: Path, overrides: dict[str, Any]) -> st
 
     settings = {name: value for name, value in overrides.items() if name != "paths.corpus"}
     digest = hashlib.sha256(load_config(config, settings).to_str().encode("utf8"))
-    for name in ("train.spacy", "dev.spacy"):
-        digest.update((corpus / name).read_bytes())
+    for name in ("train.spacy", "dev.spacy", DICTIONARY, *LABELS.values()):
+        if (corpus / name).is_file():
+            digest.update((corpus / name).read_bytes())
     return digest.hexdigest()
 
 

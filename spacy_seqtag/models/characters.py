@@ -74,6 +74,8 @@ def forward(
     model: Embed, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
+    if not any(map(len, docs)):
+        return [ops.alloc2f(0, model.get_dim("nO")) for _ in docs], lambda d_output: docs
     layer: EmbedWords = model.layers[0]
     words, tokens = np.unique(np.concatenate([doc.to_array(ORTH) for doc in docs]), return_inverse=True)
     characters, lengths = look_up(model, [docs[0].vocab.strings[word] for word in words])
@@ -83,7 +85,8 @@ def forward(
     for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
         rows = [w.sequence for w in batch]
         vectors[rows], backprop_layer = layer(ops.asarray2i(cast(Any, characters[rows, : batch[0].end])), is_train)
-        backprops.append((rows, backprop_layer))
+        if is_train:
+            backprops.append((rows, backprop_layer))
     token_words = ops.asarray1i(cast(Any, tokens))
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:

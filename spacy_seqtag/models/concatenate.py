@@ -19,8 +19,14 @@ def build_concatenate(*layers: Tok2Vec, dropout: float = 0.0) -> Tok2Vec:
 
     Args:
         layers: The layers.
-        dropout: Dropout on the vectors.
+        dropout: Dropout on the vectors; as in all layers of this package the rate is the config's own, whatever
+            ``[training] dropout`` says.
+
+    Raises:
+        ValueError: If there are no layers.
     """
+    if not layers:
+        raise ValueError("Concatenate needs layers: [... .embed.*.NAME] sections of the config")
     return Model("concatenate", forward, init=init, layers=list(layers), dims={"nO": None}, attrs={"dropout": dropout})
 
 
@@ -35,6 +41,9 @@ def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
+    if not any(map(len, docs)):
+        # Listeners get nothing for such a batch.
+        return [ops.alloc2f(0, model.get_dim("nO")) for _ in docs], lambda d_output: docs
     outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
     arrays = [ops.flatten(output) for output in outputs]
     bounds = list(pairwise(accumulate((array.shape[1] for array in arrays), initial=0)))

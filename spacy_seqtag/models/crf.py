@@ -1,7 +1,8 @@
 """Linear-chain conditional random fields (Lafferty, McCallum and Pereira 2001, "Conditional Random Fields:
 Probabilistic Models for Segmenting and Labeling Sequence Data"): the layer and its probabilities.
 
-The probabilities are computed in NumPy or CuPy, whose calls on the small arrays of a step cost a fraction of PyTorch's.
+The probabilities are computed in NumPy, also where the network runs on a GPU: a call on the small arrays of a step
+costs a fraction of a call to PyTorch or of the launch of a kernel.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from thinc.api import Model, get_array_module
+from thinc.api import Model
 from thinc.types import Floats2d
 
 from .types import ChainScores, Transitions
@@ -29,9 +30,11 @@ def reset(model: CRF, nO: int) -> None:
     set_scores(model, Transitions(*([np.zeros(0)] * 3)), nO)
 
 
-def resize(model: CRF, nO: int) -> None:
-    """Add classes after the present ones, whose scores stay as they are."""
-    set_scores(model, Transitions(*(model.get_param(name) for name in Transitions._fields)), nO)
+def resized(model: CRF, nO: int) -> CRF:
+    """A layer with further classes after the present ones, whose scores it has."""
+    larger = crf()
+    set_scores(larger, Transitions(*(model.get_param(name) for name in Transitions._fields)), nO)
+    return larger
 
 
 def set_scores(model: CRF, learnt: Transitions, nO: int) -> None:
@@ -101,7 +104,6 @@ def forward_backward(
         transitions: Their scores, ``-inf`` where one is not allowed.
         weights: Weight of each sequence in the expected transitions, if not one.
     """
-    xp = get_array_module(scores)
     order, n_active = time_major(lengths)
     starts = np.cumsum([0, *n_active]).tolist()
     steps = [slice(start, end) for start, end in pairwise(starts)]
@@ -109,46 +111,46 @@ def forward_backward(
     scores = scores[order].astype("float64")
     between, start, end = (t.astype("float64") for t in transitions)
     # Of each token: the sum over the paths to it, and over those from it, itself included.
-    forwards, onwards = xp.empty_like(scores), xp.empty_like(scores)
+    forwards, onwards = np.empty_like(scores), np.empty_like(scores)
     forwards[steps[0]] = scores[steps[0]] + start
     for before, step in pairwise(steps):
         states = forwards[before][: step.stop - step.start]
-        forwards[step] = scores[step] + log_sum(xp, states[:, :, None] + between, axis=1)
-    log_partition = xp.zeros(n_active[0])
+        forwards[step] = scores[step] + log_sum(states[:, :, None] + between, axis=1)
+    log_partition = np.zeros(n_active[0])
     for step, going_on in zip(steps, n_next, strict=True):
-        log_partition[going_on : step.stop - step.start] = log_sum(xp, forwards[step][going_on:] + end, axis=1)
+        log_partition[going_on : step.stop - step.start] = log_sum(forwards[step][going_on:] + end, axis=1)
     # The paths of a sequence that has none are divided by one, which leaves them none.
-    divisors = xp.where(xp.isinf(log_partition), 0.0, log_partition)
+    divisors = np.where(np.isinf(log_partition), 0.0, log_partition)
     by_length = np.argsort(-np.asarray(lengths), kind="stable")[: n_active[0]]
-    weight = xp.ones(n_active[0]) if weights is None else xp.asarray(np.asarray(weights, dtype="float64")[by_length])
-    expected_between = xp.zeros_like(between)
-    marginals = xp.empty_like(scores)
+    weight = np.ones(n_active[0]) if weights is None else np.asarray(weights, dtype="float64")[by_length]
+    expected_between = np.zeros_like(between)
+    marginals = np.empty_like(scores)
     for i in range(len(steps) - 1, -1, -1):
         step, going_on = steps[i], n_next[i]
-        backwards = xp.empty_like(scores[step])
+        backwards = np.empty_like(scores[step])
         backwards[going_on:] = end
         if going_on:
             pairs = between + onwards[steps[i + 1]][:, None, :]
-            backwards[:going_on] = log_sum(xp, pairs, axis=2)
+            backwards[:going_on] = log_sum(pairs, axis=2)
             pairs += forwards[step][:going_on, :, None] - divisors[:going_on, None, None]
-            expected_between += xp.tensordot(weight[:going_on], xp.exp(pairs), axes=1)
+            expected_between += np.tensordot(weight[:going_on], np.exp(pairs), axes=1)
         onwards[step] = scores[step] + backwards
-        marginals[step] = xp.exp(forwards[step] + backwards - divisors[: len(backwards), None])
+        marginals[step] = np.exp(forwards[step] + backwards - divisors[: len(backwards), None])
     expected_end = sum(
         weight[m : step.stop - step.start] @ marginals[step][m:] for step, m in zip(steps, n_next, strict=True)
     )
     expected = Transitions(expected_between, weight @ marginals[steps[0]], expected_end)
-    partitions, tokens = xp.zeros(len(lengths)), xp.empty_like(scores)
+    partitions, tokens = np.zeros(len(lengths)), np.empty_like(scores)
     partitions[by_length], tokens[order] = log_partition, marginals
     return Expectations(partitions, tokens, expected)
 
 
-def log_sum(xp: Any, x: Any, *, axis: int) -> Any:
+def log_sum(x: Any, *, axis: int) -> Any:
     """Logarithm of the sum of the exponentials along an axis."""
     highest = x.max(axis=axis, keepdims=True)
-    highest = xp.where(xp.isinf(highest), 0.0, highest)
+    highest = np.where(np.isinf(highest), 0.0, highest)
     with np.errstate(divide="ignore"):
-        return xp.log(xp.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
+        return np.log(np.exp(x - highest).sum(axis=axis)) + highest.squeeze(axis)
 
 
 def negative_log_likelihood(
@@ -168,18 +170,17 @@ def negative_log_likelihood(
         The sum over the sequences in nats, and its gradients by the scores and by the transitions. A sequence with
         whose annotation no path agrees counts as not annotated.
     """
-    xp = get_array_module(scores)
     n_tokens, n_sequences = len(scores), len(lengths)
     # The sums over all paths and over those that agree with the annotation in one pass, whose steps cost the most.
     both = forward_backward(
-        xp.concatenate([scores, xp.where(allowed, scores, -np.inf)]),
+        np.concatenate([scores, np.where(allowed, scores, -np.inf)]),
         [*lengths, *lengths],
         transitions,
         weights=[1.0] * n_sequences + [-1.0] * n_sequences,
     )
     every, gold = both.log_partition[:n_sequences], both.log_partition[n_sequences:]
-    impossible = xp.isneginf(gold) & xp.isfinite(every)
+    impossible = np.isneginf(gold) & np.isfinite(every)
     if impossible.any():
-        is_open = xp.repeat(impossible, xp.asarray(lengths))[:, None]
+        is_open = np.repeat(impossible, lengths)[:, None]
         return negative_log_likelihood(scores, lengths, transitions, allowed | is_open)
     return float((every - gold).sum()), both.tokens[:n_tokens] - both.tokens[n_tokens:], both.transitions

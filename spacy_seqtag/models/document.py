@@ -38,6 +38,8 @@ def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
+    if not any(map(len, docs)):
+        return [ops.alloc2f(0, model.get_dim("nO")) for _ in docs], lambda d_output: docs
     outputs, backprop_tok2vec = model.layers[0](docs, is_train)
     vectors = ops.flatten(outputs)
     lengths = ops.asarray1i([len(doc) for doc in docs])

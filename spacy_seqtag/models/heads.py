@@ -7,7 +7,7 @@ import torch
 from thinc.api import Model, chain, with_array, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
 
-from .crf import CRF, crf, reset, resize
+from .crf import CRF, crf, reset, resized
 from .shim import construct, module_shim, to_floats, wrap_module
 from .types import Embed, Encode, Scorer, Tok2Vec
 
@@ -79,8 +79,7 @@ def resize_linear_head(model: Scorer, nO: int) -> Scorer:
         for name, parameter in shim.module.named_parameters():
             kept = old.get_parameter(name)
             parameter[: len(kept)] = kept
-    for layer in model.layers[2:]:
-        resize(layer, nO)
+    model.layers[2:] = [resized(layer, nO) for layer in model.layers[2:]]
     return model
 
 

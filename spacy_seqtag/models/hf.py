@@ -1,15 +1,18 @@
 """The layer around a pretrained transformer, which needs spacy-transformers; :mod:`.pretrained` registers it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from spacy_transformers.data_classes import HFObjects, WordpieceBatch
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Model, get_torch_default_device, xp2torch
 from thinc.layers.pytorchwrapper import forward
 from thinc.types import ArgsKwargs
 from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils.generic import ModelOutput
 
 from .shim import RestingShim, to_floats
 from .windows import Window, batch_windows
@@ -57,33 +60,49 @@ def replace_layer(
     shim.learn_rate_scale = learn_rate_scale
     layer: Transformer = model.layers[0]
     layer.shims[0] = shim
-    if not model._init_transformer_config:  # Further outputs that one may ask for have other shapes.
+    layer.attrs["convert_outputs"] = convert_outputs
+    # Further outputs that one may ask for have other shapes.
+    layer.attrs["has_further_outputs"] = bool(model._init_transformer_config)
+    if not layer.attrs["has_further_outputs"]:
         layer._func = forward_in_batches
-        layer.attrs["convert_outputs"] = convert_outputs
     if mixed_layers > 1:
-        layer.attrs["convert_outputs"] = convert_outputs
         layer.set_param("mix", layer.ops.alloc1f(mixed_layers))
 
 
 def convert_outputs(
     model: Transformer, inputs_outputs: tuple[Any, Any], is_train: bool
-) -> tuple[BaseModelOutput, Callable[[Any], ArgsKwargs]]:
+) -> tuple[ModelOutput, Callable[[Any], ArgsKwargs]]:
     """The states of the last layer, or a learnt mix of the last layers' (Peters et al. 2018, "Deep Contextualized Word
-    Representations", without the scale), in single precision."""
+    Representations", without the scale), in single precision; and what else was asked for."""
     output = inputs_outputs[1]
     states = output.last_hidden_state
     if model.has_param("mix"):
+        layers = output.hidden_states
         mix = xp2torch(model.get_param("mix"), requires_grad=is_train, device=states.device)
         if is_train:
-            mix.register_hook(lambda gradient: model.inc_grad("mix", to_floats(gradient)))
-        layers = output.hidden_states[-len(mix) :]
-        states = sum(weight * layer for weight, layer in zip(mix.softmax(0), layers, strict=True))
+            mix.register_hook(partial(add_mix_gradient, model))
+        states = sum(weight * layer for weight, layer in zip(mix.softmax(0), layers[-len(mix) :], strict=True))
     states = states.float()
 
     def to_torch(d_output: Any) -> ArgsKwargs:
         return ArgsKwargs(args=((states,),), kwargs={"grad_tensors": tuple(d_output.values())})
 
-    return BaseModelOutput(last_hidden_state=states), to_torch
+    if not model.attrs["has_further_outputs"]:
+        return BaseModelOutput(last_hidden_state=states), to_torch
+    further = {name: to_single(value) for name, value in output.items() if name != "last_hidden_state"}
+    return ModelOutput(last_hidden_state=states, **further), to_torch  # type: ignore[no-untyped-call]
+
+
+def add_mix_gradient(model: Transformer, gradient: torch.Tensor) -> None:
+    """Add a gradient of the mix, which has the scale that half precision on GPU gives to gradients."""
+    (scale,) = model.shims[0]._grad_scaler.scale([torch.ones_like(gradient)])  # type: ignore[attr-defined]
+    if gradient.isfinite().all():
+        model.inc_grad("mix", to_floats(gradient / scale))
+
+
+def to_single(value: Any) -> Any:
+    """A tensor, or each of several, in single precision."""
+    return value.float() if isinstance(value, torch.Tensor) else tuple(map(to_single, value))
 
 
 def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple[BaseModelOutput, Callable[[Any], Any]]:

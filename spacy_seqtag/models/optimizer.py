@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from thinc.api import Optimizer
 from torch.optim.adamw import adamw
 
@@ -50,12 +49,15 @@ class Adam(Optimizer):
     """See :func:`build_adam`."""
 
     def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Any:
-        if not isinstance(weights, np.ndarray) or not weights.size:
+        if not isinstance(weights, np.ndarray) or not all(
+            x.size and x.dtype == "float32" and x.flags.c_contiguous for x in (weights, gradient)
+        ):
             return super().__call__(key, weights, gradient, lr_scale=lr_scale)
-        w, g, m1, m2 = (
-            torch.from_numpy(x)
-            for x in (weights, gradient, *(_of(state, key, weights) for state in (self.mom1, self.mom2)))
-        )
+        moments: tuple[Any, Any] = self.mom1, self.mom2
+        for moment in moments:
+            if key not in moment:
+                moment[key] = np.zeros(weights.size, dtype="float32")
+        w, g, m1, m2 = (torch.from_numpy(x.reshape(-1)) for x in (weights, gradient, *(m[key] for m in moments)))
         if self.L2 and not self.L2_is_weight_decay:
             g.add_(w, alpha=self.L2)
         if self.grad_clip:
@@ -81,14 +83,8 @@ class Adam(Optimizer):
         if self.averages is not None:
             # The decay of Thinc's `update_averages`.
             step = self.nr_update[key]
-            average = torch.from_numpy(_of(self.averages, key, weights))
-            average.lerp_(w, 1 - min((1 + step) / (10 + step), 0.9999))
+            averages: Any = self.averages
+            if key not in averages:
+                averages[key] = np.zeros_like(weights)
+            torch.from_numpy(averages[key].reshape(-1)).lerp_(w, 1 - min((1 + step) / (10 + step), 0.9999))
         return weights, gradient
-
-
-def _of(state: Any, key: Any, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the optimizer keeps of a parameter, zeros at first."""
-    if key not in state:
-        state[key] = np.zeros_like(weights)
-    kept: NDArray[np.float32] = state[key]
-    return kept

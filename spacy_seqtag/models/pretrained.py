@@ -98,19 +98,38 @@ def build_tok2vec_transformer(
 
 
 def replace_listener_cfg(transformer: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
-    settings: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+    settings = listener_settings(listener)
     return {**transformer, **settings, "@architectures": "spacy-seqtag.Tok2VecTransformer.v1"}
 
 
-def init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:
-    from spacy_transformers.layers.transformer_model import init as init_transformer
+def listener_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a listener, which may be one of several layers."""
+    if "pooling" in config:
+        return {key: config[key] for key in ("pooling", "grad_factor") if key in config}
+    sections = (listener_settings(value) for value in config.values() if isinstance(value, dict))
+    return next(filter(None, sections), {})
 
+
+def init(model: Any, X: list[Doc] | None = None, Y: Any = None) -> None:
+    from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
+
+    if model.attrs["has_transformer"]:
+        return
     try:
-        init_transformer(model, X, Y)
+        transformer = huggingface_from_pretrained(
+            model.attrs["name"], model._init_tokenizer_config, model._init_transformer_config
+        )
     except (OSError, ValueError) as err:
         raise ValueError(
             f"cannot load the pretrained transformer {model.attrs['name']!r}: it is neither a local folder with a "
             "model and its tokenizer, nor can it be fetched from the Hugging Face Hub. Give a local folder: "
             "`spacy project run all . --vars.config bert --vars.transformer FOLDER`, or "
-            f"`spacy train configs/bert.cfg --paths.transformer FOLDER`. The error was: {err}"
+            f"`spacy train CONFIG --paths.transformer FOLDER`. The error was: {err}"
         ) from err
+    n_layers = transformer.transformer.config.num_hidden_layers + 1
+    layer = model.layers[0]
+    if layer.has_param("mix") and len(layer.get_param("mix")) > n_layers:
+        raise ValueError(
+            f"mixed_layers is {len(layer.get_param('mix'))}, but the transformer has {n_layers} with its embedding"
+        )
+    model.attrs["set_transformer"](model, transformer)

@@ -3,8 +3,8 @@
 import copy
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache, partial
 from io import BytesIO
 from typing import Any
 
@@ -23,6 +23,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
+@cache
+def has_bfloat16() -> bool:
+    """Whether the CPU computes in bfloat16; where it does not, PyTorch emulates it, which is slower than float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
 class RestingShim(PyTorchShim):
     """A ``PyTorchShim`` whose module rests in evaluation mode, so that threads can predict at once.
 
@@ -33,7 +39,7 @@ class RestingShim(PyTorchShim):
     learn_rate_scale = 1.0
     """Factor of the optimizer's learning rate for the module's parameters."""
     mixed_precision = False
-    """Whether matrix products are in half precision: in float16 on GPU, in bfloat16 on CPU."""
+    """Whether matrix products are in half precision: in float16 on GPU, in bfloat16 on a CPU that computes in it."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -45,16 +51,25 @@ class RestingShim(PyTorchShim):
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         module = self.module
-        with torch.inference_mode(), torch.autocast(self.device.type, enabled=self.mixed_precision):
+        with torch.inference_mode(), self.autocast():
             return module(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> Any:
         module = self.module
+        # The parent enters or forbids half precision on GPU itself.
+        self._mixed_precision = self.mixed_precision and self.device.type == "cuda"
         try:
-            with torch.autocast(self.device.type, enabled=self.mixed_precision):
+            with self.autocast():
                 return super().begin_update(inputs)
         finally:
             module.eval()
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Half precision, where it is asked for and the device computes in it."""
+        device = self.device.type
+        if self.mixed_precision and (device == "cuda" or (device == "cpu" and has_bfloat16())):
+            return torch.autocast(device)
+        return nullcontext()
 
     def finish_update(self, optimizer: Optimizer) -> None:
         # In place: the parent gives each parameter a new storage that wraps the old one, a chain that grows with every
@@ -88,10 +103,14 @@ class RestingShim(PyTorchShim):
 
     def copy(self) -> Any:
         copied = copy.deepcopy(self)
+        copied.renew_id()
+        return copied
+
+    def renew_id(self) -> None:
+        """Become a new set of parameters to the optimizer."""
         with Shim.global_id_lock:
             Shim.global_id += 1
-            copied.id = Shim.global_id
-        return copied
+            self.id = Shim.global_id
 
 
 class ModuleShim(RestingShim):
@@ -108,6 +127,7 @@ class ModuleShim(RestingShim):
 
     def construct(self, dims: Dims) -> None:
         """Build the module with fresh weights, on the device in use."""
+        self.renew_id()
         self.cfg = dict(dims)
         self._model = self.build(**dims).to(get_torch_default_device()).eval()
 

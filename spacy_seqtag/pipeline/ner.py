@@ -8,6 +8,7 @@ from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
@@ -43,14 +44,21 @@ def make_seqtag_ner(
 
 class SeqNER(TokenClassifier):
     """Finds entities; the labels are their types, the classes their tags in a label scheme. Entities that a document
-    already has are kept, and what overlaps with them or with blocked tokens is not set."""
+    already has are kept, and what overlaps with them or with blocked tokens is not set.
+
+    Args:
+        vocab: The shared vocabulary.
+        model: Scores each token for each class.
+        name: Name of the component in the pipeline.
+        scheme: The label scheme, "IOB2" or "BILOU".
+        settings: As for :class:`~spacy_seqtag.pipeline.token_classifier.TokenClassifier`.
+    """
 
     annotation = "entity"
 
-    @property
-    def scheme(self) -> Scheme:
-        """The label scheme."""
-        return SCHEMES[self.cfg["scheme"]]
+    def __init__(self, vocab: Vocab, model: Scorer, name: str, *, scheme: str = "IOB2", **settings: Any) -> None:
+        super().__init__(vocab, model, name, **settings)
+        self.scheme: Scheme = SCHEMES[scheme]
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -231,9 +231,9 @@ def chain_loss(ops: Ops, scores: ChainScores, constraints: Transitions, gold: Cl
     is_known = gold != IGNORE
     n_known = max(1, int(is_known.sum()))
     allowed = ~is_known[:, None] | (gold[:, None] == np.arange(len(constraints.start)))
-    transitions = scores.transitions + Transitions(*(ops.asarray(cast(Any, c)) for c in constraints))
+    transitions = Transitions(*map(ops.to_numpy, scores.transitions)) + constraints
     loss, d_tokens, d_transitions = negative_log_likelihood(
-        ops.flatten(scores.tokens), lengths, transitions, ops.asarray(cast(Any, allowed))
+        np.concatenate([*map(ops.to_numpy, scores.tokens)]), lengths, transitions, allowed
     )
     return loss / n_known, ChainScores(
         ops.unflatten(ops.asarray2f(d_tokens / n_known), ops.asarray1i(lengths)),

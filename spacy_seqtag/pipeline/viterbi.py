@@ -24,7 +24,7 @@ def viterbi(scores: Sequence[NDArray[np.float32]], transitions: Transitions) -> 
     if not n_active:
         return [np.zeros(0, dtype="int64") for _ in scores]
     starts = np.cumsum([0, *n_active])
-    by_step = np.concatenate(scores)[order]
+    by_step = np.concatenate(scores)[order].astype("float64")  # the sums over long documents are large
     came_from = np.zeros(by_step.shape, dtype="int16")
     path, current = np.empty(len(order), dtype="int64"), np.empty(n_active[0], dtype="int64")
     best = by_step[: n_active[0]] + transitions.start

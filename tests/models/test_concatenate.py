@@ -236,3 +236,21 @@ def test_the_mix_has_the_gradient_of_finite_differences(tiny_bert):
     output, backprop = model.begin_update(docs)
     backprop(output.unsplit_by_doc([[direction.astype("float32")]]))
     np.testing.assert_allclose(layer.get_grad("mix"), expected, rtol=1e-2, atol=1e-3)
+
+
+def test_a_batch_of_empty_documents_is_no_update(tiny_bert):
+    nlp, example, optimizer = pipeline(tiny_bert)
+    empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+    nlp.update([empty], sgd=optimizer)
+    nlp.update([empty, example], sgd=optimizer)
+    assert [len(doc) for doc in nlp.pipe(["", "Paris is near Rome", ""])] == [0, 4, 0]
+
+
+def test_more_layers_than_there_are_cannot_be_mixed(tiny_bert):
+    with pytest.raises(ValueError, match="mixed_layers is 9, but the transformer has"):
+        pipeline(tiny_bert, layers=9)
+
+
+def test_no_layers():
+    with pytest.raises(ValueError, match="Concatenate needs layers"):
+        build_concatenate()

@@ -44,3 +44,17 @@ def test_weights_are_updated_in_place():
     updated, _ = spacy.registry.optimizers.get("spacy-seqtag.Adam.v1")(0.1)((1, "W"), weights, np.ones_like(weights))
     assert updated is weights
     np.testing.assert_allclose(weights, 0.9, atol=1e-6)
+
+
+def test_gradients_of_any_layout_are_taken():
+    rng = np.random.default_rng(0)
+    weights, gradient = (rng.normal(size=(4, 3)).astype("float32") for _ in range(2))
+    updated = []
+    for layout in (np.ascontiguousarray, np.asfortranarray):
+        optimizer = spacy.registry.optimizers.get("spacy-seqtag.Adam.v1")(0.1)
+        stepped = weights.copy()
+        for _ in range(2):
+            stepped, _ = optimizer((1, "W"), stepped, layout(gradient.copy()))
+        updated.append(stepped)
+    np.testing.assert_allclose(*updated, atol=1e-5)
+    assert not np.allclose(updated[0], weights, atol=0.1)

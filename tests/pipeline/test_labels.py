@@ -1,5 +1,6 @@
 """Where labels come from, and how new ones are added."""
 
+import numpy as np
 import pytest
 import spacy
 import srsly
@@ -143,6 +144,26 @@ def test_a_label_can_be_added_in_the_process_that_trains(kind, name):
             eg.reference.ents = [Span(eg.reference, 0, 1, label="NEW")]
     train(nlp, examples, steps=30)
     assert annotations(nlp.pipe(TEXTS)) == annotations(eg.reference for eg in examples)
+
+
+@pytest.mark.parametrize("make_optimizer", ["Adam.v1", "spacy-seqtag.Adam.v1"])
+@pytest.mark.parametrize("kind", ["own", "shared crf"], indirect=True, scope="session")
+def test_an_optimizer_goes_on_after_a_label_is_added(kind, name, make_optimizer):
+    nlp = initialize(make_nlp(kind))
+    optimizer = spacy.registry.optimizers.get(make_optimizer)(0.01)
+    examples = toy_examples(nlp)
+    for added in range(5):
+        losses = {}
+        for _ in range(3):
+            nlp.update(examples, sgd=optimizer, losses=losses)
+        assert np.isfinite(losses[name])
+        assert nlp.get_pipe(name).add_label(f"NEW{added}") == 1
+    assert all(np.isfinite(scores).all() for scores in token_scores(nlp, name))
+
+
+def token_scores(nlp, name):
+    scores = nlp.get_pipe(name).model.predict([nlp.make_doc(text) for text in TEXTS])
+    return getattr(scores, "tokens", scores)
 
 
 @pytest.mark.parametrize("kind", ["direct"], indirect=True, scope="session")

@@ -62,3 +62,19 @@ def test_scores_are_not_modified():
     transitions = Transitions(np.ones((2, 2), "float32"), np.ones(2, "float32"), np.ones(2, "float32"))
     viterbi([scores, scores[:1]], transitions)
     assert all((array == 1).all() for array in (scores, *transitions))
+
+
+def test_a_long_document_is_decoded_exactly():
+    rng = np.random.default_rng(0)
+    scores = (100 + rng.normal(size=(20_000, 3))).astype("float32")
+    between = rng.normal(size=(3, 3)).astype("float32")
+    transitions = Transitions(between, np.zeros(3, "float32"), np.zeros(3, "float32"))
+    best, came_from = scores[0].astype("float64"), []
+    for step in scores[1:]:
+        through = best[:, None] + between
+        came_from.append(through.argmax(axis=0))
+        best = through.max(axis=0) + step
+    path = [best.argmax()]
+    for before in reversed(came_from):
+        path.append(before[path[-1]])
+    np.testing.assert_array_equal(viterbi([scores], transitions)[0], path[::-1])
