@@ -5,9 +5,10 @@ import pytest
 import spacy
 from spacy.ml.models import MultiHashEmbed
 from spacy.tokens import Doc
+from thinc.api import chain, fix_random_seed
 
 from spacy_seqtag.models.document import build_document_context
-from spacy_seqtag.models.encoders import build_cnn
+from spacy_seqtag.models.encoders import build_rnn
 from spacy_seqtag.models.shim import module_shim
 
 NLP = spacy.blank("en")
@@ -21,9 +22,10 @@ def docs():
 
 @pytest.fixture
 def tok2vec(docs):
-    from thinc.api import chain
-
-    layer = chain(MultiHashEmbed(6, ["ORTH"], [50], include_static_vectors=False), build_cnn(4))
+    fix_random_seed(0)
+    # Smooth, so that finite differences are the gradient.
+    encode = build_rnn(4, cell="rnn", bidirectional=False)
+    layer = chain(MultiHashEmbed(6, ["ORTH"], [50], include_static_vectors=False), encode)
     layer.initialize(X=docs)
     return layer
 
