@@ -1,4 +1,4 @@
-"""A tiny pretrained encoder that tests make themselves."""
+"""A tiny pretrained encoder that tests make themselves, and the component that it goes into."""
 
 from pathlib import Path
 
@@ -24,3 +24,10 @@ def tiny_bert(tmp_path_factory):
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+def transformer_config(folder, **settings):
+    """A transformer component with short windows, so that a test's documents have several."""
+    spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 16, "stride": 12}
+    architecture = {"@architectures": "spacy-seqtag.TransformerModel.v1", "name": str(folder), "get_spans": spans}
+    return {"factory": "transformer", "model": {**architecture, **settings}}

@@ -12,12 +12,14 @@ import srsly
 import typer
 from wasabi import msg
 
-from .evaluate import evaluate, evaluation_file, percent, write_scores
+from .evaluate import evaluate, evaluation_file, percent, seen_in_training, write_scores
 from .load import load_pipeline
 from .train import RECORD
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+    from ..evaluation import Seen
 
 SYSTEMS = (
     "mlp", "cnn", "rnn_direct", "rnn", "lstm", "gru", "transformer_direct", "transformer", "accurate", "bert",
@@ -46,6 +48,7 @@ def compare_command(
     missing = [name for name in names if not (configs / f"{name}.cfg").is_file()]
     if missing:
         msg.fail(f"{configs} has no config for {', '.join(missing)}", exits=1)
+    seen = seen_in_training(path)
     results: dict[str, Any] = {}
     failed = []
     for i, name in enumerate(names, 1):
@@ -57,7 +60,7 @@ def compare_command(
         if subprocess.run(command).returncode != 0:
             failed.append(name)
             continue
-        results[name] = measure(out / name, path, gpu_id)
+        results[name] = measure(out / name, path, seen, gpu_id)
         write_scores(out / name / "compare.json", results[name])
         # After each system, so that an interrupted comparison has what it measured.
         write_comparison(out, path, results)
@@ -68,10 +71,10 @@ def compare_command(
     msg.good(f"Saved the tables to {out / 'compare.md'} and {out / 'compare.json'}")
 
 
-def measure(folder: Path, path: Path, gpu_id: int) -> dict[str, Any]:
+def measure(folder: Path, path: Path, seen: "Seen | None", gpu_id: int) -> dict[str, Any]:
     """The scores of a trained system, its words per second, the minutes of its training and its size on disk."""
     nlp = load_pipeline(str(folder / "model-best"), gpu_id)
-    scores = evaluate(nlp, path)
+    scores = evaluate(nlp, path, seen)
     scores["speed"] = words_per_second(nlp, path)
     scores["training_minutes"] = srsly.read_json(folder / RECORD)["minutes"]
     scores["megabytes"] = sum(f.stat().st_size for f in (folder / "model-best").rglob("*") if f.is_file()) / 1e6

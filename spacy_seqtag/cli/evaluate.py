@@ -16,6 +16,8 @@ from .load import load_pipeline
 if TYPE_CHECKING:
     from spacy.language import Language
 
+    from ..evaluation import Seen
+
 OVERALL = ("tag_acc", "ents_p", "ents_r", "ents_f", "ents_per_type", "speed")
 """The scores that are spaCy's own, by spaCy's names."""
 N_CONFUSIONS = 10
@@ -32,7 +34,7 @@ def evaluate_command(
     path = evaluation_file(corpus)
     nlp = load_pipeline(pipeline, gpu_id)
     try:
-        scores = {"corpus": str(path), **evaluate(nlp, path)}
+        scores = {"corpus": str(path), **evaluate(nlp, path, seen_in_training(path))}
     except ValueError as err:
         msg.fail(f"Cannot evaluate on {path}", str(err))
         raise SystemExit(1) from err
@@ -59,16 +61,28 @@ def evaluation_file(corpus: Path) -> Path:
     raise SystemExit(1)
 
 
-def evaluate(nlp: "Language", path: Path) -> dict[str, Any]:
+def seen_in_training(path: Path) -> "Seen | None":
+    """What the train split beside a file holds, if there is one."""
+    from ..evaluation import Seen
+
+    train = path.parent / "train.spacy"
+    return Seen.in_file(train) if train.is_file() else None
+
+
+def evaluate(nlp: "Language", path: Path, seen: "Seen | None") -> dict[str, Any]:
     """The scores of a pipeline on a DocBin, named as spaCy names them, its words per second on gold tokens, and the
-    parts of `spacy_seqtag.evaluation.BreakdownScorer`. What it has seen is read from the train split beside the file.
+    parts of `spacy_seqtag.evaluation.BreakdownScorer`.
+
+    Args:
+        nlp: The pipeline.
+        path: The DocBin.
+        seen: What the training data hold, if that is known.
     """
     from spacy.training import Corpus
 
-    from ..evaluation import PARTS, BreakdownScorer, Seen
+    from ..evaluation import PARTS, BreakdownScorer
 
-    train = path.parent / "train.spacy"
-    scorer = BreakdownScorer(nlp, Seen.in_file(train) if train.is_file() else None)
+    scorer = BreakdownScorer(nlp, seen)
     scores = nlp.evaluate(list(Corpus(path)(nlp)), scorer=scorer)
     return {name: scores[name] for name in (*OVERALL, *PARTS) if scores.get(name) is not None}
 

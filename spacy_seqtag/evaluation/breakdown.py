@@ -71,11 +71,11 @@ class BreakdownScorer(Scorer):
         parts: dict[str, Any] = {"confidence": {"level": LEVEL, "resamples": N_RESAMPLES}, "documents": {}}
         if tags is not None:
             parts |= self.tag_parts(docs, tags)
-            counts = parts["documents"]["tag_acc"] = [counts_of(outcomes) for outcomes in tags]
+            counts = parts["documents"]["tag_acc"] = counts_by_document(tags)
             parts["confidence"] |= intervals(counts, {2: "tag_acc"})
         if entities is not None:
             parts |= self.entity_parts(docs, entities)
-            counts = parts["documents"]["ents_f"] = [counts_of(outcomes) for outcomes in entities]
+            counts = parts["documents"]["ents_f"] = counts_by_document(entities)
             parts["confidence"] |= intervals(counts, {0: "ents_p", 1: "ents_r", 2: "ents_f"})
         if tags is not None or entities is not None:
             parts |= sentence_parts(docs, tags, entities)
@@ -199,14 +199,10 @@ def confusion(outcomes: Iterable[list[Outcome]]) -> dict[str, dict[str, int]]:
     return {gold: dict(counts[gold].most_common()) for gold in sorted(counts)}
 
 
-def counts_of(outcomes: Iterable[Outcome]) -> list[int]:
-    """True positives, false positives and false negatives."""
-    tp = fp = fn = 0
-    for gold, predicted in outcomes:
-        tp += gold == predicted
-        fp += predicted is not None and gold != predicted
-        fn += gold is not None and gold != predicted
-    return [tp, fp, fn]
+def counts_by_document(outcomes: Sequence[list[Outcome]]) -> list[list[int]]:
+    """True positives, false positives and false negatives of each document."""
+    scores = tally(outcomes, lambda i, span: [str(i)])
+    return [[score.tp, score.fp, score.fn] for score in (scores[str(i)] for i in range(len(outcomes)))]
 
 
 def intervals(counts: list[list[int]], names: dict[int, str]) -> dict[str, list[float]]:

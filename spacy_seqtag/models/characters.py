@@ -14,6 +14,7 @@ from thinc.api import Model, xp2torch
 from thinc.types import ArgsKwargs, Floats2d, Ints2d
 
 from . import pytorch
+from .empty import skip_empty
 from .shim import construct, module_shim, wrap_module
 from .types import Embed
 from .windows import MAX_PADDED_TOKENS, Window, batch_windows
@@ -70,12 +71,11 @@ def init(model: Embed, X: Any = None, Y: Any = None) -> None:
     model.layers[0].initialize()
 
 
+@skip_empty
 def forward(
     model: Embed, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
-    if not any(map(len, docs)):
-        return [ops.alloc2f(0, model.get_dim("nO")) for _ in docs], lambda d_output: docs
     layer: EmbedWords = model.layers[0]
     words, tokens = np.unique(np.concatenate([doc.to_array(ORTH) for doc in docs]), return_inverse=True)
     characters, lengths = look_up(model, [docs[0].vocab.strings[word] for word in words])

@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .empty import skip_empty
 from .types import Tok2Vec
 
 
@@ -37,13 +38,11 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
         model.set_dim("nO", sum(layer.predict(X)[0].shape[1] for layer in model.layers), force=True)
 
 
+@skip_empty
 def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
-    if not any(map(len, docs)):
-        # Listeners get nothing for such a batch.
-        return [ops.alloc2f(0, model.get_dim("nO")) for _ in docs], lambda d_output: docs
     outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
     arrays = [ops.flatten(output) for output in outputs]
     bounds = list(pairwise(accumulate((array.shape[1] for array in arrays), initial=0)))

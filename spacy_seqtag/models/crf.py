@@ -27,7 +27,7 @@ def crf() -> CRF:
 
 def reset(model: CRF, nO: int) -> None:
     """Set the number of classes and all scores to zero."""
-    set_scores(model, Transitions(*([np.zeros(0)] * 3)), nO)
+    set_scores(model, Transitions(np.zeros((0, 0)), np.zeros(0), np.zeros(0)), nO)
 
 
 def resized(model: CRF, nO: int) -> CRF:
@@ -44,8 +44,7 @@ def set_scores(model: CRF, learnt: Transitions, nO: int) -> None:
     model.set_dim("nO", nO, force=True)
     for name, kept in learnt._asdict().items():
         scores = model.ops.alloc((nO, nO) if name == "between" else (nO,))
-        if kept.size:
-            scores[tuple(map(slice, kept.shape))] = kept
+        scores[tuple(map(slice, kept.shape))] = kept
         model.set_param(name, scores)
         model.set_grad(name, model.ops.alloc(scores.shape))
 
@@ -73,22 +72,31 @@ class Expectations(NamedTuple):
     """Expected number of uses of each transition, summed over the sequences."""
 
 
-def time_major(lengths: Sequence[int]) -> tuple[NDArray[np.int64], list[int]]:
-    """The order that puts the tokens of sequences by their step, at each step the longest sequences first, so that
-    those that go on are the first of a step.
+class TimeMajor(NamedTuple):
+    """The tokens of sequences by their step, at each step the longest sequences first, so that those that go on are the
+    first of a step."""
+
+    tokens: NDArray[np.int64]
+    """The index of each token among the sequences laid end to end. *Shape:* ``(tokens,)``."""
+    n_active: list[int]
+    """How many sequences each step has."""
+    sequences: NDArray[np.int64]
+    """The indices of the sequences that have tokens, the longest first."""
+
+
+def time_major(lengths: Sequence[int]) -> TimeMajor:
+    """Put the tokens of sequences by their step.
 
     Args:
         lengths: Number of tokens of each sequence.
-
-    Returns:
-        The index of each token among the sequences laid end to end, of *Shape:* ``(tokens,)``; and how many sequences
-        each step has.
     """
     counts = np.asarray(lengths, dtype="int64")
+    by_length = np.argsort(-counts, kind="stable")
     rank = np.empty_like(counts)
-    rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    rank[by_length] = np.arange(len(counts))
     step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.lexsort((np.repeat(rank, counts), step)), np.bincount(step).tolist()
+    tokens = np.lexsort((np.repeat(rank, counts), step))
+    return TimeMajor(tokens, np.bincount(step).tolist(), by_length[: np.count_nonzero(counts)])
 
 
 def forward_backward(
@@ -104,7 +112,7 @@ def forward_backward(
         transitions: Their scores, ``-inf`` where one is not allowed.
         weights: Weight of each sequence in the expected transitions, if not one.
     """
-    order, n_active = time_major(lengths)
+    order, n_active, by_length = time_major(lengths)
     starts = np.cumsum([0, *n_active]).tolist()
     steps = [slice(start, end) for start, end in pairwise(starts)]
     n_next = [*n_active[1:], 0]
@@ -121,7 +129,6 @@ def forward_backward(
         log_partition[going_on : step.stop - step.start] = log_sum(forwards[step][going_on:] + end, axis=1)
     # The paths of a sequence that has none are divided by one, which leaves them none.
     divisors = np.where(np.isinf(log_partition), 0.0, log_partition)
-    by_length = np.argsort(-np.asarray(lengths), kind="stable")[: n_active[0]]
     weight = np.ones(n_active[0]) if weights is None else np.asarray(weights, dtype="float64")[by_length]
     expected_between = np.zeros_like(between)
     marginals = np.empty_like(scores)

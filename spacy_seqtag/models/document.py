@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .empty import skip_empty
 from .types import Tok2Vec
 
 
@@ -34,12 +35,11 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
         model.set_dim("nO", 2 * tok2vec.predict(X)[0].shape[1], force=True)
 
 
+@skip_empty
 def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
-    if not any(map(len, docs)):
-        return [ops.alloc2f(0, model.get_dim("nO")) for _ in docs], lambda d_output: docs
     outputs, backprop_tok2vec = model.layers[0](docs, is_train)
     vectors = ops.flatten(outputs)
     lengths = ops.asarray1i([len(doc) for doc in docs])

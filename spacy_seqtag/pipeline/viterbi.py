@@ -20,7 +20,7 @@ def viterbi(scores: Sequence[NDArray[np.float32]], transitions: Transitions) -> 
         The classes of each sequence, each of *Shape:* ``(tokens,)``.
     """
     lengths = [len(s) for s in scores]
-    order, n_active = time_major(lengths)
+    order, n_active, _ = time_major(lengths)
     if not n_active:
         return [np.zeros(0, dtype="int64") for _ in scores]
     starts = np.cumsum([0, *n_active])

@@ -1,7 +1,5 @@
 """Vectors side by side, of our layers, spaCy's own and a transformer's."""
 
-import json
-
 import numpy as np
 import pytest
 import spacy
@@ -12,6 +10,8 @@ from thinc.api import Config, fix_random_seed
 
 from spacy_seqtag.models.characters import build_char_cnn
 from spacy_seqtag.models.concatenate import build_concatenate
+
+from ..conftest import transformer_config
 
 WORDS = ["Paris", "is", "near", "Rome"]
 
@@ -89,20 +89,6 @@ pipeline = ["transformer", "tok2vec", "ner"]
 
 [components]
 
-[components.transformer]
-factory = "transformer"
-
-[components.transformer.model]
-@architectures = "spacy-seqtag.TransformerModel.v1"
-name = FOLDER
-mixed_layers = LAYERS
-learn_rate_scale = SCALE
-
-[components.transformer.model.get_spans]
-@span_getters = "spacy-transformers.strided_spans.v1"
-window = 16
-stride = 12
-
 [components.tok2vec]
 factory = "tok2vec"
 
@@ -143,12 +129,19 @@ width = 12
 
 def pipeline(folder, *, layers=1, scale=1.0, pooling="reduce_mean.v1"):
     fix_random_seed(0)
-    config = CONFIG.replace("FOLDER", json.dumps(str(folder))).replace("LAYERS", str(layers))
-    config = Config().from_str(config.replace("SCALE", str(scale)).replace("POOLING", pooling))
+    transformer = transformer_config(folder, mixed_layers=layers, learn_rate_scale=scale)
+    config = Config().from_str(CONFIG.replace("POOLING", pooling)).merge({"components": {"transformer": transformer}})
     nlp = spacy.util.load_model_from_config(config, auto_fill=True)
     example = Example.from_dict(nlp.make_doc("Paris is near Rome"), {"entities": [(0, 5, "LOC"), (14, 18, "LOC")]})
     optimizer = nlp.initialize(lambda: [example])
     return nlp, example, optimizer
+
+
+def update(nlp, example, optimizer):
+    """A step of a given optimizer for all components at once, as `spacy train` takes it."""
+    nlp.update([example], sgd=False)
+    for _, component in nlp.pipeline:
+        component.finish_update(optimizer)
 
 
 def weights(nlp):
@@ -180,9 +173,7 @@ def test_the_pretrained_weights_learn_more_slowly(tiny_bert):
         nlp, example, _ = pipeline(tiny_bert, scale=scale)
         optimizer = spacy.registry.optimizers.get("spacy-seqtag.Adam.v1")(0.01)
         before = weights(nlp)
-        nlp.update([example], sgd=False)
-        for name in ("transformer", "tok2vec", "ner"):
-            nlp.get_pipe(name).finish_update(optimizer)
+        update(nlp, example, optimizer)
         moved[scale] = max((after - before[name]).abs().max().item() for name, after in weights(nlp).items())
     assert moved[0.0] == 0
     assert moved[0.1] == pytest.approx(0.1 * moved[1.0], rel=1e-2)
@@ -202,9 +193,7 @@ def test_layers_are_mixed(tiny_bert, tmp_path):
 
     optimizer = spacy.registry.optimizers.get("spacy-seqtag.Adam.v1")(0.01)
     for _ in range(3):
-        nlp.update([example], sgd=False)
-        for name in ("transformer", "tok2vec", "ner"):
-            nlp.get_pipe(name).finish_update(optimizer)
+        update(nlp, example, optimizer)
     learnt = layer.get_param("mix")
     assert not np.allclose(learnt, [0.0, 1.0], atol=1e-3)
     nlp.to_disk(tmp_path)

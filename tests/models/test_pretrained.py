@@ -1,7 +1,5 @@
 """The pretrained transformer: batches of windows, and documents of any length."""
 
-import json
-
 import numpy as np
 import pytest
 import spacy
@@ -12,6 +10,8 @@ from thinc.api import Config
 
 from spacy_seqtag.models import hf
 from spacy_seqtag.models.pretrained import build_transformer_model
+
+from ..conftest import transformer_config
 
 WORDS = ["a", "window", "of", "rather", "unequal", "words", ",", "1997"]
 
@@ -68,18 +68,6 @@ pipeline = ["transformer", "ner"]
 
 [components]
 
-[components.transformer]
-factory = "transformer"
-
-[components.transformer.model]
-@architectures = "spacy-seqtag.TransformerModel.v1"
-name = FOLDER
-
-[components.transformer.model.get_spans]
-@span_getters = "spacy-transformers.strided_spans.v1"
-window = 16
-stride = 12
-
 [components.ner]
 factory = "seqtag_ner"
 
@@ -95,7 +83,7 @@ factory = "seqtag_ner"
 
 
 def test_a_component_with_the_transformer_for_itself(docs, tiny_bert, tmp_path):
-    config = Config().from_str(CONFIG.replace("FOLDER", json.dumps(str(tiny_bert))))
+    config = Config().from_str(CONFIG).merge({"components": {"transformer": transformer_config(tiny_bert)}})
     nlp = spacy.util.load_model_from_config(config, auto_fill=True)
     nlp.get_pipe("ner").add_label("PER")
     nlp.initialize()
