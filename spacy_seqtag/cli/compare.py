@@ -83,11 +83,11 @@ def measure(folder: Path, path: Path, seen: "Seen | None", gpu_id: int) -> dict[
 
 def words_per_second(nlp: "Language", path: Path, *, n_runs: int = 3) -> float:
     """Median words per second of ``nlp.pipe`` on documents with gold tokens; the evaluation before was the warm-up."""
-    from spacy.training import Corpus
+    from ..evaluation import examples_with_gold_tokens
 
     speeds = []
     for _ in range(n_runs):
-        docs = [example.predicted for example in Corpus(path)(nlp)]
+        docs = [example.predicted for example in examples_with_gold_tokens(path, nlp)]
         start = time.perf_counter()
         for _doc in nlp.pipe(docs):
             pass

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 OVERALL = ("tag_acc", "ents_p", "ents_r", "ents_f", "ents_per_type", "speed")
 """The scores that are spaCy's own, by spaCy's names."""
+ON_TEXT = {
+    "token_r": "Tokens recovered",
+    "token_p": "Tokens right",
+    "tag_acc": "Tag accuracy",
+    "ents_p": "NER precision",
+    "ents_r": "NER recall",
+    "ents_f": "NER F1",
+}
+"""The scores on running text, with their titles."""
 N_CONFUSIONS = 10
 """How many confusions are printed; all are in the JSON."""
 
@@ -28,6 +37,9 @@ def evaluate_command(
     pipeline: Annotated[str, typer.Argument(help="Name or folder of a pipeline")],
     corpus: Annotated[Path, typer.Argument(help="Folder that `convert` wrote, or a .spacy file")],
     output: Annotated[Path | None, typer.Option(help="JSON file for the scores")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Score also what is found in the text alone, without the corpus's tokens")
+    ] = False,
     gpu_id: Annotated[int, typer.Option("--gpu-id", help="GPU ID, or -1 for the CPU")] = -1,
 ) -> None:
     """Score a pipeline on the test split of a corpus, or on its dev split if it has no other."""
@@ -35,6 +47,8 @@ def evaluate_command(
     nlp = load_pipeline(pipeline, gpu_id)
     try:
         scores = {"corpus": str(path), **evaluate(nlp, path, seen_in_training(path))}
+        if raw:
+            scores["raw"] = evaluate_raw(nlp, path, scores)
     except ValueError as err:
         msg.fail(f"Cannot evaluate on {path}", str(err))
         raise SystemExit(1) from err
@@ -78,13 +92,31 @@ def evaluate(nlp: "Language", path: Path, seen: "Seen | None") -> dict[str, Any]
         path: The DocBin.
         seen: What the training data hold, if that is known.
     """
-    from spacy.training import Corpus
-
-    from ..evaluation import PARTS, BreakdownScorer
+    from ..evaluation import PARTS, BreakdownScorer, examples_with_gold_tokens
 
     scorer = BreakdownScorer(nlp, seen)
-    scores = nlp.evaluate(list(Corpus(path)(nlp)), scorer=scorer)
+    scores = nlp.evaluate(examples_with_gold_tokens(path, nlp), scorer=scorer)
     return {name: scores[name] for name in (*OVERALL, *PARTS) if scores.get(name) is not None}
+
+
+def evaluate_raw(nlp: "Language", path: Path, scores: dict[str, Any]) -> dict[str, Any]:
+    """The scores of a pipeline on the texts of a DocBin, by `spacy_seqtag.evaluation.score_running_text`, and as
+    ``difference`` how far they are above those on gold tokens.
+
+    Args:
+        nlp: The pipeline.
+        path: The DocBin.
+        scores: Those on gold tokens, of `evaluate`. What the pipeline does not predict is not in them.
+
+    Raises:
+        ValueError: If the texts are not known.
+    """
+    from ..evaluation import examples_of_running_text, score_running_text
+
+    on_text = score_running_text(examples_of_running_text(path, nlp))
+    on_text = {name: score for name, score in on_text.items() if name.startswith("token") or name in scores}
+    difference = {name: score - scores[name] for name, score in on_text.items() if name in scores}
+    return {**on_text, "difference": difference}
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:
@@ -105,6 +137,13 @@ def print_scores(scores: dict[str, Any]) -> None:
         overall.append(("Words per second", f"{scores['speed']:,.0f}", ""))
     msg.divider(scores["corpus"])
     print_table(("Overall", "score", f"{confidence['level']:.0%} interval"), overall)
+    if (raw := scores.get("raw")) is not None:
+        on_text = [
+            (title, percent(scores.get(name)), percent(raw[name]), percent(raw["difference"].get(name)))
+            for name, title in ON_TEXT.items()
+            if name in raw
+        ]
+        print_table(("On running text", "gold tokens", "text", "difference"), on_text)
     by_type = scores.get("ents_per_type", {})
     n_of_type = {label: sum(row.values()) for label, row in scores.get("ents_confusion", {}).items()}
     entities = [(label, *prf(by_type[label]), n_of_type.get(label, 0)) for label in sorted(by_type)]

@@ -1,6 +1,7 @@
 """`train`: spaCy's own training, and a record of what was trained and how long it took."""
 
 import hashlib
+import shutil
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ from wasabi import msg
 
 from ..corpus.convert import DICTIONARY, LABELS, STATS
 
+UNFINISHED = ".unfinished"
+"""Folder beside the trained pipelines that a training writes to."""
 RECORD = "training.json"
 """File beside the trained pipelines: what they were trained from, the minutes and the device."""
 
@@ -29,7 +32,6 @@ def train_command(
 ) -> None:
     """Train a config on a converted corpus. Further options override the config, as with `spacy train`."""
     from spacy.cli._util import parse_config_overrides
-    from spacy.cli.train import train
 
     missing = [name for name in ("train.spacy", "dev.spacy") if not (corpus / name).is_file()]
     if missing:
@@ -46,6 +48,10 @@ def train_command(
         train(config, out, use_gpu=gpu_id, overrides=overrides)
     except ValueError as err:
         msg.fail(f"Cannot train {config}", str(err), exits=1)
+    except KeyboardInterrupt:
+        state = "has the best pipeline so far" if (out / "model-best").is_dir() else "has no pipeline yet"
+        msg.fail(f"Interrupted: {out} {state}")
+        raise typer.Exit(130) from None
     record = {
         "digest": training_digest(config, corpus, overrides),
         "source": corpus_source(corpus),
@@ -55,9 +61,59 @@ def train_command(
     srsly.write_json(out / RECORD, record)
 
 
+def train(config: Path, out: Path, *, use_gpu: int, overrides: dict[str, Any]) -> None:
+    """Train as ``spacy train`` does, which removes the best pipeline before it writes the next one: here it writes to a
+    folder of its own, from which a pipeline is moved once it is whole. So whatever ends the training, the best pipeline
+    that it had is in its place.
+
+    Args:
+        config: The training config.
+        out: Folder for model-best and model-last.
+        use_gpu: GPU ID, or -1 for the CPU.
+        overrides: Settings to override.
+    """
+    from spacy.cli._util import setup_gpu, show_validation_error
+    from spacy.training.initialize import init_nlp
+    from spacy.training.loop import train as train_nlp
+    from spacy.util import load_config
+
+    setup_gpu(use_gpu)
+    with show_validation_error(config):
+        settings = load_config(config, overrides=overrides, interpolate=False)
+    msg.divider("Initializing pipeline")
+    with show_validation_error(config, hint_fill=False):
+        nlp = init_nlp(settings, use_gpu=use_gpu)
+    msg.divider("Training pipeline")
+    unfinished = out / UNFINISHED
+    if unfinished.exists():  # of a training that was killed
+        shutil.rmtree(unfinished)
+    unfinished.mkdir(parents=True)
+    update = nlp.update
+
+    def update_between_savings(*args: Any, **kwargs: Any) -> Any:
+        move_pipelines(unfinished, out)
+        return update(*args, **kwargs)
+
+    nlp.update = update_between_savings  # type: ignore[method-assign]
+    try:
+        train_nlp(nlp, unfinished, use_gpu=use_gpu)
+        move_pipelines(unfinished, out)
+    finally:
+        shutil.rmtree(unfinished)
+    msg.good(f"Saved model-best and model-last in {out}")
+
+
+def move_pipelines(source: Path, target: Path) -> None:
+    """Move the pipelines of a folder to another one, in place of those that it has."""
+    from ..pipeline.saving import replace_folder
+
+    for folder in source.iterdir():
+        replace_folder(target / folder.name, folder)
+
+
 def training_overrides(config: Path, corpus: Path, transformer: str | None) -> dict[str, Any]:
-    """What a config is given of the project's settings: the corpus and its language, a transformer only if it has one,
-    and of the components only those that the corpus has labels for.
+    """What a config is given of the project's settings: the corpus and its language, with spaCy's tokenizer for any but
+    English, a transformer only if it has one, and of the components only those that the corpus has labels for.
 
     Raises:
         ValueError: If the config cannot be read, or the corpus has labels for none of its components.
@@ -67,7 +123,9 @@ def training_overrides(config: Path, corpus: Path, transformer: str | None) -> d
     settings = load_config(config)
     overrides: dict[str, Any] = {"paths.corpus": str(corpus)}
     if (corpus / STATS).is_file():
-        overrides["nlp.lang"] = srsly.read_json(corpus / STATS)["lang"]
+        overrides["nlp.lang"] = lang = srsly.read_json(corpus / STATS)["lang"]
+        if lang != "en" and "tokenizer" in settings["nlp"]:  # the configs have one for English
+            overrides["nlp.tokenizer.@tokenizers"] = "spacy.Tokenizer.v1"
     if transformer is not None and "transformer" in settings.get("paths", {}):
         overrides["paths.transformer"] = transformer
     pipeline: list[str] = settings["nlp"]["pipeline"]

@@ -15,12 +15,15 @@ from spacy.tokens import Doc, DocBin
 
 from ..about import __version__
 from .annotation import Corpus, CorpusError, Document
+from .spacing import spaces
 
 DICTIONARY = "dictionary.json"
 STATS = "stats.json"
 LABELS = {"tagger": "labels/tagger.json", "ner": "labels/ner.json"}
 OUTPUTS = ("train.spacy", "dev.spacy", "test.spacy", *LABELS.values(), DICTIONARY, STATS)
 """All that a conversion may write."""
+FORMAT = 2
+"""Counts the changes to what is written of the same corpus, so that an earlier conversion is replaced."""
 ATTRS = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE", "SENT_START")
 
 Progress = Callable[[str, list[Document]], Iterable[Document]]
@@ -49,7 +52,8 @@ def convert(
         CorpusError: If the folder holds a conversion and ``force`` is not set, or is a file.
     """
     check_output(out, force=force)
-    digest = hashlib.sha256(repr((__version__, nlp.lang, source, corpus)).encode("utf8", "surrogatepass")).hexdigest()
+    content = repr((__version__, FORMAT, nlp.lang, source, corpus))
+    digest = hashlib.sha256(content.encode("utf8", "surrogatepass")).hexdigest()
     stats: dict[str, Any]
     with contextlib.suppress(ValueError, KeyError, TypeError):  # no statistics, or a file that is not ours
         stats = srsly.read_json(out / STATS)
@@ -108,10 +112,12 @@ def move(aside: Path, out: Path) -> None:
 
 
 def to_doc(document: Document, nlp: Language) -> Doc:
-    """The spaCy document of a document, with its annotation and sentence starts."""
+    """The spaCy document of a document, with its annotation and sentence starts; in English also with its spaces, which
+    in other languages stay unknown."""
     return Doc(
         nlp.vocab,
         words=[word for sentence in document for word in sentence.words],
+        spaces=spaces([sentence.words for sentence in document]) if nlp.lang == "en" else None,
         tags=[tag for sentence in document for tag in sentence.tags or []] or None,
         ents=[tag for sentence in document for tag in sentence.entities],
         sent_starts=[i == 0 for sentence in document for i in range(len(sentence.words))],

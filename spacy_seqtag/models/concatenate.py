@@ -44,19 +44,21 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
     outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
-    arrays = [ops.flatten(output) for output in outputs]
-    bounds = list(pairwise(accumulate((array.shape[1] for array in arrays), initial=0)))
-    lengths = ops.asarray1i([len(doc) for doc in docs])
-    vectors: Floats2d = ops.xp.hstack(arrays)
-    mask: Any = 1.0
-    if is_train:
-        mask = ops.get_dropout_mask(vectors.shape, model.attrs["dropout"])
-        vectors *= mask
+    tokens = next(i for i, doc in enumerate(docs) if len(doc))
+    bounds = list(pairwise(accumulate((output[tokens].shape[1] for output in outputs), initial=0)))
+    # A document at a time: fresh arrays for all at once cost more than the copies. Of an empty one a listener may give
+    # nothing with the right width.
+    parts = zip(*outputs, strict=True)
+    empty = ops.alloc2f(0, bounds[-1][1])
+    vectors = [ops.xp.hstack(part) if len(doc) else empty for doc, part in zip(docs, parts, strict=True)]
+    masks = [ops.get_dropout_mask(x.shape, model.attrs["dropout"]) for x in vectors] if is_train else []
+    for x, mask in zip(vectors, masks, strict=False):
+        x *= mask
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
-        d_vectors = ops.flatten(d_output) * mask
+        d_vectors = [d * mask for d, mask in zip(d_output, masks, strict=True)]
         for (start, end), backprop_layer in zip(bounds, backprops, strict=True):
-            backprop_layer(ops.unflatten(ops.as_contig(d_vectors[:, start:end]), lengths))
+            backprop_layer([ops.as_contig(d[:, start:end]) for d in d_vectors])
         return docs
 
-    return ops.unflatten(vectors, lengths), backprop
+    return vectors, backprop

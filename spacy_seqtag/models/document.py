@@ -1,7 +1,7 @@
 """Context from the whole document: what is known of a word elsewhere."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from spacy.attrs import LOWER
@@ -39,40 +39,28 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
 def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
-    ops = model.ops
     outputs, backprop_tok2vec = model.layers[0](docs, is_train)
-    vectors = ops.flatten(outputs)
-    lengths = ops.asarray1i([len(doc) for doc in docs])
-    width = vectors.shape[1]
-    words, counts = number_words(docs)
-    of_token, shares = ops.asarray1i(cast(Any, words)), ops.asarray2f(cast(Any, 1 / counts[:, None]))
+    words = [np.unique(doc.to_array(LOWER), return_inverse=True, return_counts=True)[1:] for doc in docs]
 
-    def mean(x: Floats2d) -> Floats2d:
-        """The mean over the tokens of a word, at each of them. Its own transpose, so also the gradient of itself."""
-        means = ops.alloc2f(len(counts), width)
-        ops.scatter_add(means, of_token, x)
-        return (means * shares)[of_token]
+    def mean(x: Floats2d, numbers: Any, counts: Any) -> Floats2d:
+        """The mean over the tokens of a word, at each of them. Its own transpose, so also the gradient of itself.
+
+        Args:
+            x: The vectors of a document's tokens.
+            numbers: The number of each token's word.
+            counts: How many tokens each word has.
+        """
+        of_token = model.ops.asarray1i(numbers)
+        means = model.ops.alloc2f(len(counts), x.shape[1])
+        model.ops.scatter_add(means, of_token, x)
+        means /= model.ops.asarray2f(counts[:, None])
+        return means[of_token]
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
-        d_flat = ops.flatten(d_output)
-        d_vectors = d_flat[:, :width] + mean(ops.as_contig(d_flat[:, width:]))
-        backprop_tok2vec(ops.unflatten(d_vectors, lengths))
+        halves = [model.ops.xp.hsplit(d, 2) for d in d_output]
+        backprop_tok2vec(
+            [d + mean(model.ops.as_contig(d_mean), *w) for (d, d_mean), w in zip(halves, words, strict=True)]
+        )
         return docs
 
-    return ops.unflatten(ops.xp.hstack([vectors, mean(vectors)]), lengths), backprop
-
-
-def number_words(docs: list[Doc]) -> tuple[Any, Any]:
-    """Number the words of each document, all documents together.
-
-    Returns:
-        The number of each token's word, of *Shape:* ``(tokens,)``, and how many tokens each word has, of
-        *Shape:* ``(words,)``.
-    """
-    numbers, counts, n_words = [], [], 0
-    for doc in docs:
-        _, inverse, count = np.unique(doc.to_array(LOWER), return_inverse=True, return_counts=True)
-        numbers.append(inverse + n_words)
-        counts.append(count)
-        n_words += len(count)
-    return np.concatenate(numbers), np.concatenate(counts)
+    return [model.ops.xp.hstack([x, mean(x, *w)]) for x, w in zip(outputs, words, strict=True)], backprop

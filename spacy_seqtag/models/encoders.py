@@ -53,6 +53,7 @@ def build_rnn(
     dropout: float = 0.0,
     window: int = WINDOW,
     context: int = CONTEXT,
+    mixed_precision: bool = False,
 ) -> Encode:
     """A recurrent network along the document.
 
@@ -64,9 +65,10 @@ def build_rnn(
         dropout: Dropout after each layer.
         window: Most tokens that are read at once.
         context: Tokens on each side that a token's result rests on, where a document is longer than that.
+        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it.
     """
     build = partial(pytorch.RNN, cell=cell, depth=depth, bidirectional=bidirectional, dropout=dropout)
-    return encoder(cell, build, width, window=window, context=context)
+    return encoder(cell, build, width, window=window, context=context, mixed_precision=mixed_precision)
 
 
 def build_transformer(
@@ -77,6 +79,7 @@ def build_transformer(
     dropout: float = 0.0,
     window: int = WINDOW,
     context: int = CONTEXT,
+    mixed_precision: bool = False,
 ) -> Encode:
     """Transformer blocks, with positions, trained from scratch.
 
@@ -88,15 +91,22 @@ def build_transformer(
         dropout: Dropout inside the blocks.
         window: Most tokens that are read at once.
         context: Tokens on each side that a token's result rests on, where a document is longer than that.
+        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it.
     """
     build = partial(
         pytorch.Transformer, depth=depth, n_heads=n_heads, feed_forward_width=feed_forward_width, dropout=dropout
     )
-    return encoder("transformer", build, width, window=window, context=context)
+    return encoder("transformer", build, width, window=window, context=context, mixed_precision=mixed_precision)
 
 
 def encoder(
-    name: str, build: Callable[..., torch.nn.Module], width: int | None, *, window: int, context: int
+    name: str,
+    build: Callable[..., torch.nn.Module],
+    width: int | None,
+    *,
+    window: int,
+    context: int,
+    mixed_precision: bool = False,
 ) -> Encode:
     """Make a Thinc encoder of a PyTorch one.
 
@@ -106,8 +116,10 @@ def encoder(
         width: Output width, if known.
         window: As ``size``, see :func:`~spacy_seqtag.models.windows.with_windows`.
         context: See :func:`~spacy_seqtag.models.windows.with_windows`.
+        mixed_precision: See :class:`~spacy_seqtag.models.shim.RestingShim`.
     """
     layer: EncodePadded = wrap_module(name, build, init=init, convert_inputs=convert_inputs, nO=width)
+    module_shim(layer).mixed_precision = mixed_precision
     return with_windows(layer, size=window, context=context)
 
 

@@ -1,10 +1,14 @@
 """The layer around a pretrained transformer, which needs spacy-transformers; :mod:`.pretrained` registers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import srsly
 import torch
 from spacy_transformers.data_classes import HFObjects, WordpieceBatch
 from spacy_transformers.layers.hf_shim import HFShim
@@ -14,7 +18,7 @@ from thinc.types import ArgsKwargs
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import ModelOutput
 
-from .shim import RestingShim, to_floats
+from .shim import RestingShim, load_weights, to_floats
 from .windows import Window, batch_windows
 
 MAX_PADDED_PIECES = 4096
@@ -28,10 +32,42 @@ class PretrainedShim(RestingShim, HFShim):
     """The shim of spacy-transformers, with what :class:`~spacy_seqtag.models.shim.RestingShim` adds."""
 
     def from_bytes(self, bytes_data: bytes) -> "PretrainedShim":
-        super().from_bytes(bytes_data)  # type: ignore[no-untyped-call]
-        if self._model is not None:
-            self._model.eval()
+        """Load the transformer and its tokenizer, without running code that the bytes may bring: the parent unpickles
+        the weights with versions of PyTorch that allow it, and takes settings and file names as they are.
+
+        Raises:
+            ValueError: If a file of the tokenizer would be written elsewhere, or weights are missing.
+        """
+        msg = srsly.msgpack_loads(bytes_data)
+        if not msg["config"]:
+            settings = msg["_init_tokenizer_config"], msg["_init_transformer_config"]
+            self._hfmodel = HFObjects(None, None, None, *settings)
+            return self
+        files = msg["tokenizer"]
+        use_fast = files.pop("kwargs", {}).get("use_fast", True)
+        with TemporaryDirectory() as folder:
+            srsly.write_json(Path(folder) / "config.json", msg["config"])
+            for name, content in files.items():
+                if name != Path(name).name:
+                    raise ValueError(f"the tokenizer has a file {name!r}, which is no plain file name")
+                (Path(folder) / name).write_bytes(content)
+            config = self.config_cls.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = self.tokenizer_cls.from_pretrained(folder, use_fast=use_fast, trust_remote_code=False)
+            vocabulary = None
+            if hasattr(tokenizer, "vocab_file"):
+                vocabulary = (Path(folder) / tokenizer.vocab_files_names["vocab_file"]).read_bytes()
+        transformer = self.model_cls.from_config(config, trust_remote_code=False)
+        self._model = transformer.to(get_torch_default_device()).eval()
+        load_weights(self._model, msg["state"])
+        self._hfmodel = HFObjects(tokenizer, self._model, vocabulary, {}, {})
+        if getattr(config, "int8", False):
+            self.quantize()
         return self
+
+    def quantize(self) -> None:
+        super().quantize()
+        config: Any = self.module.config
+        config.int8 = True  # which is saved with the transformer
 
 
 def replace_layer(
@@ -105,6 +141,21 @@ def to_single(value: Any) -> Any:
     return value.float() if isinstance(value, torch.Tensor) else tuple(map(to_single, value))
 
 
+def batch_pieces(windows: list[Window], device: torch.device) -> Iterator[list[Window]]:
+    """Group windows of similar length, on a CPU of the same length: in half precision, padding changes more than the
+    last bits of what is computed, and what a document is annotated with should not depend on those beside it. On GPU
+    larger groups matter more."""
+    groups: Iterable[list[Window]] = [windows]
+    if device.type == "cpu":
+        groups = (list(group) for _, group in groupby(sorted(windows, key=piece_count), key=piece_count))
+    for group in groups:
+        yield from batch_windows(group, max_padded_tokens=MAX_PADDED_PIECES)
+
+
+def piece_count(window: Window) -> int:
+    return window.end - window.start
+
+
 def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple[BaseModelOutput, Callable[[Any], Any]]:
     """Predict windows of similar length together, a few at a time."""
     if is_train:
@@ -114,7 +165,7 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
     lengths = mask.sum(axis=1).astype("int64").tolist()
     windows = [Window(row, 0, length, 0, length) for row, length in enumerate(lengths)]
     states: Any = None
-    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_PIECES):
+    for batch in batch_pieces(windows, get_torch_default_device()):
         rows = np.asarray([w.sequence for w in batch])
         # Some tokenizers pad on the left.
         part = np.ix_(rows, np.flatnonzero(mask[rows].any(axis=0)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from io import BytesIO
+from pickle import UnpicklingError
 from typing import Any
 
 import srsly
@@ -14,6 +15,8 @@ from thinc.api import Model, Optimizer, PyTorchShim, get_torch_default_device, t
 from thinc.layers.pytorchwrapper import forward
 from thinc.shims import Shim
 from thinc.types import ArgsKwargs, FloatsXd
+
+from .quantization import quantized
 
 Dims = dict[str, int]
 
@@ -40,6 +43,8 @@ class RestingShim(PyTorchShim):
     """Factor of the optimizer's learning rate for the module's parameters."""
     mixed_precision = False
     """Whether matrix products are in half precision: in float16 on GPU, in bfloat16 on a CPU that computes in it."""
+    int8: torch.nn.Module | None = None
+    """What predicts in place of the module, once it is quantized."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -50,11 +55,24 @@ class RestingShim(PyTorchShim):
         return module
 
     def predict(self, inputs: ArgsKwargs) -> Any:
+        if self.int8 is not None:
+            with torch.inference_mode():
+                return self.int8(*inputs.args, **inputs.kwargs)
         module = self.module
         with torch.inference_mode(), self.autocast():
             return module(*inputs.args, **inputs.kwargs)
 
+    def quantize(self) -> None:
+        """Predict with linear and recurrent layers in int8 from now on, also when saved and loaded again.
+
+        Raises:
+            ValueError: If there is no module yet, or PyTorch cannot quantize on this machine.
+        """
+        self.int8 = quantized(self.module)
+
     def begin_update(self, inputs: ArgsKwargs) -> Any:
+        if self.int8 is not None:
+            raise ValueError("a quantized pipeline cannot be trained: train the one that it was made from")
         module = self.module
         # The parent enters or forbids half precision on GPU itself.
         self._mixed_precision = self.mixed_precision and self.device.type == "cuda"
@@ -129,22 +147,47 @@ class ModuleShim(RestingShim):
         """Build the module with fresh weights, on the device in use."""
         self.renew_id()
         self.cfg = dict(dims)
+        self.int8 = None
         self._model = self.build(**dims).to(get_torch_default_device()).eval()
 
     def to_bytes(self) -> bytes:
         state = BytesIO()
         if self._model is not None:
             torch.save(self._model.state_dict(), state)
-        serialized: bytes = srsly.msgpack_dumps({"dims": self.cfg, "state": state.getvalue()})
+        serialized: bytes = srsly.msgpack_dumps(
+            {"dims": self.cfg, "state": state.getvalue(), "int8": self.int8 is not None}
+        )
         return serialized
 
     def from_bytes(self, bytes_data: bytes) -> "ModuleShim":
         msg = srsly.msgpack_loads(bytes_data)
         if msg["state"]:
             self.construct(msg["dims"])
-            state = torch.load(BytesIO(msg["state"]), map_location=self.device, weights_only=True)
-            self.module.load_state_dict(state)
+            load_weights(self.module, msg["state"])
+            if msg.get("int8"):
+                self.quantize()
         return self
+
+
+def load_weights(module: torch.nn.Module, state: bytes) -> None:
+    """Load weights that ``torch.save`` wrote into a module; nothing else is unpickled. Integers beside them, such as
+    the numbers of positions, in which versions of a library differ, need not fit.
+
+    Raises:
+        ValueError: If the weights cannot be read, or are not those of the module.
+    """
+    try:
+        weights = torch.load(BytesIO(state), map_location="cpu", weights_only=True)
+        differences = module.load_state_dict(weights, strict=False)
+    except (RuntimeError, EOFError, UnpicklingError) as err:
+        raise ValueError(f"the weights are damaged, or not of this {type(module).__name__}: {err}") from err
+    lacking = dict(module.named_parameters()).keys() & set(differences.missing_keys)
+    further = {name for name in differences.unexpected_keys if weights[name].is_floating_point()}
+    if lacking or further:
+        raise ValueError(
+            f"the weights are not of this {type(module).__name__}: only one of the two has "
+            f"{', '.join(sorted(lacking | further))}"
+        )
 
 
 def wrap_module(
@@ -180,7 +223,7 @@ def convert_outputs(
     model: Model[Any, Any], inputs_outputs: tuple[Any, torch.Tensor], is_train: bool
 ) -> tuple[FloatsXd, Callable[[FloatsXd], ArgsKwargs]]:
     """Hand a module's output tensor to Thinc, and its gradient back."""
-    y = inputs_outputs[1]
+    y = inputs_outputs[1].float()  # Thinc's arrays are in single precision
 
     def to_torch(dY: FloatsXd) -> ArgsKwargs:
         return ArgsKwargs(args=((y,),), kwargs={"grad_tensors": (xp2torch(dY, device=y.device),)})

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -12,15 +13,23 @@ from spacy.vocab import Vocab
 
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
+from .chains import words_of
 from .default_model import DEFAULT_MODEL
-from .schemes import SCHEMES, Scheme
-from .token_classifier import Classes, TokenClassifier
+from .schemes import OUTSIDE, SCHEMES, Scheme
+from .token_classifier import Classes, Prediction, TokenClassifier
 
 
 @Language.factory(
     "seqtag_ner",
     assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
-    default_config={"model": DEFAULT_MODEL, "scheme": "IOB2", "scorer": {"@scorers": "spacy.ner_scorer.v1"}},
+    default_config={
+        "model": DEFAULT_MODEL,
+        "scheme": "IOB2",
+        "overwrite": False,
+        "threshold": 0.0,
+        "spans_key": None,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
 def make_seqtag_ner(
@@ -28,6 +37,9 @@ def make_seqtag_ner(
     name: str,
     model: Scorer,
     scheme: Literal["IOB2", "BILOU"],
+    overwrite: bool,
+    threshold: float,
+    spans_key: str | None,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "SeqNER":
     """Make the component.
@@ -37,28 +49,40 @@ def make_seqtag_ner(
         name: Name of the component.
         model: Scores each token for each class of the scheme.
         scheme: Label scheme of the classes, "IOB2" or "BILOU"; annotations are spaCy's in either.
+        overwrite: Whether to replace the entities that a document has; otherwise they are kept, and those that are
+            found fit around them.
+        threshold: Entities with a lower probability are not set.
+        spans_key: Where in ``doc.spans`` the entities that are set go, with their probabilities in ``attrs["scores"]``
+            and, for each token, in ``token._.ent_score``; None for nowhere.
         scorer: Scores examples for evaluation.
     """
-    return SeqNER(nlp.vocab, model, name, scorer=scorer, scheme=scheme)
+    settings = {"overwrite": overwrite, "spans_key": spans_key, "scorer": scorer}
+    return SeqNER(nlp.vocab, model, name, scheme=scheme, threshold=threshold, **settings)
 
 
 class SeqNER(TokenClassifier):
-    """Finds entities; the labels are their types, the classes their tags in a label scheme. Entities that a document
-    already has are kept, and what overlaps with them or with blocked tokens is not set.
+    """Finds entities; the labels are their types, the classes their tags in a label scheme. Blocked tokens are in none.
 
     Args:
         vocab: The shared vocabulary.
         model: Scores each token for each class.
         name: Name of the component in the pipeline.
         scheme: The label scheme, "IOB2" or "BILOU".
+        threshold: The lowest probability of an entity that is set.
         settings: As for :class:`~spacy_seqtag.pipeline.token_classifier.TokenClassifier`.
     """
 
     annotation = "entity"
+    extension = "ent_score"
 
-    def __init__(self, vocab: Vocab, model: Scorer, name: str, *, scheme: str = "IOB2", **settings: Any) -> None:
+    def __init__(
+        self, vocab: Vocab, model: Scorer, name: str, *, scheme: str, threshold: float, **settings: Any
+    ) -> None:
         super().__init__(vocab, model, name, **settings)
         self.scheme: Scheme = SCHEMES[scheme]
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"the threshold of '{name}' is {threshold}: give a probability, from 0 to 1")
+        self.threshold = threshold
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,6 +91,15 @@ class SeqNER(TokenClassifier):
     @property
     def constraints(self) -> Transitions:
         return self.scheme.constraints(len(self.labels))
+
+    @property
+    def followers(self) -> NDArray[np.bool_]:
+        starts: NDArray[np.bool_] = np.isfinite(self.constraints.start)
+        return starts
+
+    @property
+    def needs_confidences(self) -> bool:
+        return self.threshold > 0 or super().needs_confidences
 
     def labels_in(self, example: Example) -> Iterable[str]:
         return (ent.label_ for ent in example.reference.ents)
@@ -81,29 +114,66 @@ class SeqNER(TokenClassifier):
                 gold[i] = index[tag]
         return gold
 
-    def set_annotations(self, docs: Iterable[Doc], classes: Sequence[Classes]) -> None:
+    def segments(self, classes: Classes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        starts, ends, _ = self.scheme.entities(classes)
+        return starts, ends
+
+    def between_words(self, following: Classes) -> Classes:
+        return self.scheme.before(following)
+
+    def allowed(self, doc: Doc) -> NDArray[np.bool_] | None:
+        present = () if self.overwrite else doc.ents
+        blocked = is_blocked(doc)
+        if not present and not blocked.any():
+            return None
+        index = self.scheme.encode(self.labels)
+        continuing = ~self.followers
+        words = np.flatnonzero(words_of([doc])[0])
+        allowed = np.ones((len(doc), len(continuing)), dtype="bool")
+        allowed[blocked] = np.arange(len(continuing)) == OUTSIDE
+        for ent in present:
+            first, after = np.searchsorted(words, [ent.start, ent.end])
+            for word, prefix in zip(words[first:after], biluo(int(after - first)), strict=True):
+                allowed[word] = np.arange(len(continuing)) == index.get(f"{prefix}-{ent.label_}", OUTSIDE)
+            if after < len(words):  # what follows is not part of it
+                allowed[words[after], continuing] = False
+        return allowed
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[Prediction]) -> None:
         """Set the entities.
 
         Args:
             docs: The documents to modify.
-            classes: What :meth:`predict` returned for them.
+            predictions: What :meth:`predict` returned for them.
         """
-        for doc, doc_classes in zip(docs, classes, strict=True):
+        for doc, (classes, confidences) in zip(docs, predictions, strict=True):
             labels = self.string_ids(doc, self.labels)
-            spans = []
-            for start, end, type_index in self.scheme.entities(doc_classes):
-                # spaCy allows no entity to start or end with whitespace, of which its tokenizer makes tokens.
-                while start < end and doc[start].is_space:
-                    start += 1
-                while start < end and doc[end - 1].is_space:
-                    end -= 1
-                if start < end:
-                    spans.append(Span(doc, start, end, label=int(labels[type_index])))
-            # Tokens of no entity that begin one are how spaCy marks those that may be in none.
-            blocked = [
-                doc[i : i + 1] for i in np.flatnonzero((doc.to_array(ENT_IOB) == 3) & (doc.to_array(ENT_TYPE) == 0))
+            blocked = [doc[i : i + 1] for i in np.flatnonzero(is_blocked(doc)).tolist()]
+            present = () if self.overwrite else doc.ents
+            starts, ends, types = self.scheme.entities(classes)
+            is_present = np.zeros(len(doc), dtype="bool")
+            for ent in present:
+                is_present[ent.start : ent.end] = True
+            is_new = ~is_present[starts]
+            if confidences is not None:
+                is_new &= confidences >= self.threshold
+            new = [
+                Span(doc, start, end, label=label)
+                for start, end, label in zip(*(x[is_new].tolist() for x in (starts, ends, labels[types])), strict=True)
             ]
-            present = list(doc.ents)
-            taken = {i for span in (*present, *blocked) for i in range(span.start, span.end)}
-            spans = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
-            doc.set_ents(present + spans, blocked=blocked)
+            doc.set_ents([*present, *new], blocked=blocked)
+            if confidences is not None:
+                self.set_scores(doc, new, confidences[is_new])
+
+
+def is_blocked(doc: Doc) -> NDArray[np.bool_]:
+    """Which tokens may be in no entity. spaCy marks them as the beginning of one without a type. *Shape:*
+    ``(tokens,)``."""
+    iob, types = np.asarray(doc.to_array([ENT_IOB, ENT_TYPE])).T
+    blocked: NDArray[np.bool_] = (iob == 3) & (types == 0)
+    return blocked
+
+
+def biluo(length: int) -> str:
+    """The prefixes of an entity of so many words."""
+    return f"B{'I' * (length - 2)}L" if length > 1 else "U" * length

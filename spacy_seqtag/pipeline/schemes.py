@@ -1,6 +1,6 @@
 """Label schemes: entities as a class for each token, and back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,14 +47,20 @@ class Scheme(NamedTuple):
         )
         return Transitions(*(np.where(x, 0.0, -np.inf).astype("float32") for x in (between, ~continues, may_end)))
 
-    def entities(self, classes: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-        """The entities of a valid sequence of classes: first token, token after the last, index of the type."""
+    def entities(self, classes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The entities of a valid sequence of classes: of each its first token, the token after its last one, and the
+        index of its type."""
         continues = self._has_prefix(classes, "IL")
         inside = classes != OUTSIDE
         starts = np.flatnonzero(inside & ~continues)
         ends = np.flatnonzero(inside & ~np.append(continues[1:], False)) + 1
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            yield start, end, (int(classes[start]) - 1) // len(self.prefixes)
+        return starts, ends, (classes[starts] - 1) // len(self.prefixes)
+
+    def before(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The class of a token that is put before one of each class and changes no entity but that it is in."""
+        n = len(self.prefixes)
+        within = (classes - 1) // n * n + 1 + self.prefixes.index("I")
+        return np.where(self._has_prefix(classes, "IL"), within, OUTSIDE)
 
     def _has_prefix(self, classes: NDArray[np.int64], prefixes: str) -> NDArray[np.bool_]:
         wanted = np.asarray([False, *(prefix in prefixes for prefix in self.prefixes)])

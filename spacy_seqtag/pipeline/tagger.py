@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE, TAG
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer
 from .default_model import DEFAULT_MODEL
-from .token_classifier import Classes, TokenClassifier
+from .token_classifier import Classes, Prediction, TokenClassifier
 
 WHITESPACE_TAG = "_SP"
 """Tag of whitespace tokens, as in spaCy's own pipelines; corpora have no such tokens to learn it from."""
@@ -21,11 +22,21 @@ WHITESPACE_TAG = "_SP"
 @Language.factory(
     "seqtag_tagger",
     assigns=["token.tag"],
-    default_config={"model": DEFAULT_MODEL, "overwrite": False, "scorer": {"@scorers": "spacy.tagger_scorer.v1"}},
+    default_config={
+        "model": DEFAULT_MODEL,
+        "overwrite": False,
+        "spans_key": None,
+        "scorer": {"@scorers": "spacy.tagger_scorer.v1"},
+    },
     default_score_weights={"tag_acc": 1.0},
 )
 def make_seqtag_tagger(
-    nlp: Language, name: str, model: Scorer, overwrite: bool, scorer: Callable[..., dict[str, Any]] | None
+    nlp: Language,
+    name: str,
+    model: Scorer,
+    overwrite: bool,
+    spans_key: str | None,
+    scorer: Callable[..., dict[str, Any]] | None,
 ) -> "SeqTagger":
     """Make the component.
 
@@ -34,15 +45,18 @@ def make_seqtag_tagger(
         name: Name of the component.
         model: Scores each token for each tag.
         overwrite: Whether to replace tags that are already set.
+        spans_key: Where in ``doc.spans`` the tags that are set go, with their probabilities in ``attrs["scores"]`` and,
+            for each token, in ``token._.tag_score``; None for nowhere.
         scorer: Scores examples for evaluation.
     """
-    return SeqTagger(nlp.vocab, model, name, scorer=scorer, overwrite=overwrite)
+    return SeqTagger(nlp.vocab, model, name, scorer=scorer, overwrite=overwrite, spans_key=spans_key)
 
 
 class SeqTagger(TokenClassifier):
     """Sets the tag of each token; the classes are the tags as they are."""
 
     annotation = "tag"
+    extension = "tag_score"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -61,18 +75,28 @@ class SeqTagger(TokenClassifier):
                 gold[i] = index[tag]
         return gold
 
-    def set_annotations(self, docs: Iterable[Doc], classes: Sequence[Classes]) -> None:
+    def segments(self, classes: Classes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        starts = np.arange(len(classes))
+        return starts, starts + 1
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[Prediction]) -> None:
         """Set the tags.
 
         Args:
             docs: The documents to modify.
-            classes: What :meth:`predict` returned for them.
+            predictions: What :meth:`predict` returned for them.
         """
-        for doc, doc_classes in zip(docs, classes, strict=True):
+        for doc, (classes, confidences) in zip(docs, predictions, strict=True):
             keys = self.string_ids(doc, (*self.labels, WHITESPACE_TAG))
-            tags = keys[doc_classes]
-            tags[doc.to_array(IS_SPACE) != 0] = keys[-1]
-            if not self.cfg["overwrite"]:
+            tags = keys[classes]
+            is_word = doc.to_array(IS_SPACE) == 0
+            tags[~is_word] = keys[-1]
+            if not self.overwrite:
                 present = doc.to_array(TAG)
                 tags = np.where(present != 0, present, tags)
             doc.from_array([TAG], cast(Any, tags))
+            if confidences is not None:
+                words = np.flatnonzero(is_word)
+                ours = tags[words] == keys[classes[words]]
+                spans = [Span(doc, i, i + 1, label=int(tags[i])) for i in words[ours].tolist()]
+                self.set_scores(doc, spans, confidences[ours])

@@ -1,33 +1,46 @@
 """What the taggers share: every token gets one of a fixed list of classes."""
 
 from abc import abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup, Token
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Ops, xp2torch
 from thinc.types import Floats2d
 
-from ..models.crf import negative_log_likelihood
+from ..models.crf import negative_log_likelihood, segment_probabilities
 from ..models.pytorch import IGNORE, token_cross_entropy
 from ..models.shim import has_weights, to_floats
 from ..models.types import ChainScores, Scorer, Scores, Transitions
-from .viterbi import viterbi
+from .chains import Chains, words_of
+from .saving import SavedComponent
 
 Classes = NDArray[np.int64]
 """A class for each token, as an index into the component's classes; `IGNORE` where there is no annotation."""
+
+
+class Prediction(NamedTuple):
+    """What is predicted for a document."""
+
+    classes: Classes
+    """The classes of its tokens. *Shape:* ``(tokens,)``."""
+    confidences: NDArray[np.float64] | None
+    """The probability of each annotation that the classes stand for, in their order; None where it is not asked for."""
+
+
 GetExamples = Callable[[], Iterable[Example]]
 
 
-class TokenClassifier(TrainablePipe):  # type: ignore[misc]
+class TokenClassifier(SavedComponent):
     """A component whose model scores classes for each token.
 
     A subclass says how labels become classes, what the gold class of a token is, and how predicted classes become
@@ -38,20 +51,34 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         model: Scores each token for each class.
         name: Name of the component in the pipeline.
         scorer: Scores examples for evaluation.
-        cfg: Further settings, saved with the component.
+        overwrite: Whether to replace annotation that is there already.
+        spans_key: Where in ``doc.spans`` the annotations go with their probabilities, None for nowhere.
     """
 
     annotation: str
     """What the component predicts, in words."""
+    extension: str
+    """Name of the extension attribute of tokens that has the probability of their annotation."""
 
     def __init__(
-        self, vocab: Vocab, model: Scorer, name: str, *, scorer: Callable[..., dict[str, Any]] | None, **cfg: Any
+        self,
+        vocab: Vocab,
+        model: Scorer,
+        name: str,
+        *,
+        scorer: Callable[..., dict[str, Any]] | None,
+        overwrite: bool,
+        spans_key: str | None,
     ) -> None:
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: dict[str, Any] = {"labels": [], **cfg}
+        self.overwrite = overwrite
+        self.spans_key = spans_key
+        if spans_key is not None:
+            Token.set_extension(self.extension, getter=partial(score_of, self.extension), force=True)
+        self.cfg: dict[str, Any] = {"labels": [], "temperature": 1.0}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -82,41 +109,113 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         n = len(self.classes)
         return Transitions(*(np.zeros(shape, dtype="float32") for shape in ((n, n), n, n)))
 
-    def decode(self, scores: Sequence[NDArray[np.float32]], transitions: Transitions | None = None) -> list[Classes]:
-        """The best valid class of each token.
+    @abstractmethod
+    def segments(self, classes: Classes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The annotations that classes stand for.
 
         Args:
-            scores: Scores of each document. *Shape:* ``(tokens, classes)``.
-            transitions: Their scores, from a CRF head.
-        """
-        constraints = self.constraints
-        if transitions is not None:
-            return viterbi(scores, transitions + constraints)
-        # Where the best class of each token makes a valid sequence, that is the best sequence.
-        decoded = [doc_scores.argmax(axis=1) for doc_scores in scores]
-        invalid = [i for i, classes in enumerate(decoded) if not is_valid(classes, constraints)]
-        best = viterbi([scores[i] for i in invalid], constraints)
-        for i, classes in zip(invalid, best, strict=True):
-            decoded[i] = classes
-        return decoded
+            classes: A valid sequence of classes.
 
-    def predict(self, docs: Iterable[Doc]) -> list[Classes]:
+        Returns:
+            The first token of each annotation, and the token after its last one.
+        """
+
+    @property
+    def followers(self) -> NDArray[np.bool_]:
+        """Which classes may come after an annotation, so that it does not go on. *Shape:* ``(classes,)``."""
+        return np.ones(len(self.classes), dtype="bool")
+
+    def allowed(self, doc: Doc) -> NDArray[np.bool_] | None:
+        """Which classes the present annotation of a document leaves its tokens, None if all of them. *Shape:*
+        ``(tokens, classes)``."""
+        return None
+
+    @property
+    def needs_confidences(self) -> bool:
+        """Whether :meth:`predict` finds the probabilities of annotations."""
+        return self.spans_key is not None
+
+    def between_words(self, following: Classes) -> Classes:
+        """The class of whitespace before a word of each class."""
+        return np.zeros_like(following)
+
+    def chains(self, docs: list[Doc]) -> Chains:
+        """Score the words of documents.
+
+        Args:
+            docs: The documents; at least one has a token.
+        """
+        ops, scores = self.model.ops, self.model.predict(docs)
+        transitions = self.constraints
+        if isinstance(scores, ChainScores):
+            transitions += Transitions(*map(ops.to_numpy, scores.transitions))
+            scores = scores.tokens
+        flat = ops.to_numpy(ops.flatten(scores))
+        allowed = [self.allowed(doc) for doc in docs]
+        if any(a is not None for a in allowed):
+            width = flat.shape[1]
+            is_open = [np.ones((len(d), width), "bool") if a is None else a for a, d in zip(allowed, docs, strict=True)]
+            flat = np.where(np.concatenate(is_open), flat, np.float32(-np.inf))
+        words = words_of(docs)
+        return Chains(flat[np.concatenate(words)], [int(w.sum()) for w in words], transitions)
+
+    def confidences(self, chains: Chains, classes: Classes) -> NDArray[np.float64]:
+        """The probability of each annotation, after temperature scaling.
+
+        Args:
+            chains: What :meth:`chains` returned.
+            classes: The classes of its words. *Shape:* ``(words,)``.
+
+        Returns:
+            *Shape:* ``(annotations,)``, in their order.
+        """
+        starts, ends = self.segments(classes)
+        return segment_probabilities(
+            *chains.scaled(self.cfg["temperature"]),
+            classes=classes, starts=starts, ends=ends, followers=self.followers,
+        )  # fmt: skip
+
+    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """Find the classes of the tokens, without modifying the documents.
 
         Args:
             docs: The documents.
 
         Returns:
-            The classes of each document's tokens, each of *Shape:* ``(tokens,)``.
+            What is predicted for each document.
         """
         docs = list(docs)
         if not any(len(doc) for doc in docs):
-            return [np.zeros(0, dtype="int64") for _ in docs]
-        scores = self.model.predict(docs)
-        if not isinstance(scores, ChainScores):
-            return self.decode([self.model.ops.to_numpy(doc_scores) for doc_scores in scores])
-        transitions = Transitions(*map(self.model.ops.to_numpy, scores.transitions))
-        return self.decode([self.model.ops.to_numpy(doc_scores) for doc_scores in scores.tokens], transitions)
+            nothing = Prediction(np.zeros(0, dtype="int64"), np.zeros(0) if self.needs_confidences else None)
+            return [nothing] * len(docs)
+        chains = self.chains(docs)
+        classes = chains.decode()
+        ends = np.cumsum(chains.lengths)[:-1]
+        of_docs = np.split(classes, ends)
+        confidences: Sequence[NDArray[np.float64] | None] = [None] * len(docs)
+        if self.needs_confidences:
+            starts, _ = self.segments(classes)
+            confidences = np.split(self.confidences(chains, classes), np.searchsorted(starts, ends))
+        predictions = []
+        for doc_classes, is_word, of_doc in zip(of_docs, words_of(docs), confidences, strict=True):
+            if not is_word.all():
+                doc_classes = self.over_tokens(doc_classes, is_word)
+            predictions.append(Prediction(doc_classes, of_doc))
+        return predictions
+
+    def over_tokens(self, classes: Classes, is_word: NDArray[np.bool_]) -> Classes:
+        """The classes of tokens, from those of the words among them.
+
+        Args:
+            classes: The classes of the words. *Shape:* ``(words,)``.
+            is_word: Of each token, whether it is a word. *Shape:* ``(tokens,)``.
+        """
+        over = np.zeros(len(is_word), dtype="int64")
+        over[is_word] = classes
+        n_before = np.cumsum(is_word)
+        inside = ~is_word & (n_before > 0) & (n_before < len(classes))
+        over[inside] = self.between_words(classes[n_before[inside]])
+        return over
 
     def get_loss(self, examples: Iterable[Example], scores: Scores) -> tuple[float, Scores]:
         """Mean cross-entropy over the annotated tokens, or the negative log-likelihood of a CRF per annotated token,
@@ -132,9 +231,11 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         Raises:
             ValueError: If an annotation is not among the labels, or the loss is not a number.
         """
+        examples = list(examples)
         gold = np.concatenate([self.gold_classes(example) for example in examples])
         if isinstance(scores, ChainScores):
-            loss, gradient = chain_loss(self.model.ops, scores, self.constraints, gold)
+            words = words_of([example.predicted for example in examples])
+            loss, gradient = chain_loss(self.model.ops, scores, self.constraints, gold, words)
         else:
             loss, gradient = token_loss(self.model.ops, scores, gold)
         if not np.isfinite(loss):
@@ -208,6 +309,18 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
         sourced from another pipeline."""
         return np.asarray([doc.vocab.strings.add(label) for label in labels], dtype="uint64")
 
+    def set_scores(self, doc: Doc, spans: Sequence[Span], confidences: NDArray[np.float64]) -> None:
+        """Put annotations and their probabilities where the setting says, if it does.
+
+        Args:
+            doc: The document.
+            spans: The annotations, in their order.
+            confidences: Their probabilities. *Shape:* ``(annotations,)``.
+        """
+        if self.spans_key is not None:
+            attrs = {"scores": confidences.astype("float32"), "extension": self.extension}
+            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=list(spans), attrs=attrs)
+
     def unknown_label(self, label: str) -> ValueError:
         """The error for an annotation that is not among the labels."""
         return ValueError(
@@ -215,6 +328,17 @@ class TokenClassifier(TrainablePipe):  # type: ignore[misc]
             f"{', '.join(self.labels)}. Add it to the labels file, or leave `labels` out of [initialize.components] "
             "to take them from the data."
         )
+
+
+def score_of(extension: str, token: Token) -> float | None:
+    """The probability of the annotation that a token is part of, None if no component left it. It is read from the span
+    groups of the document, with which it is saved."""
+    for group in token.doc.spans.values():
+        if group.attrs.get("extension") == extension:
+            i = bisect_right(range(len(group)), token.i, key=lambda i: group[i].start) - 1
+            if i >= 0 and token.i < group[i].end:
+                return float(group.attrs["scores"][i])
+    return None
 
 
 def token_loss(ops: Ops, scores: list[Floats2d], gold: Classes) -> tuple[float, Scores]:
@@ -225,25 +349,22 @@ def token_loss(ops: Ops, scores: list[Floats2d], gold: Classes) -> tuple[float, 
     return loss.item(), ops.unflatten(to_floats(gradient), ops.asarray1i([len(s) for s in scores]))
 
 
-def chain_loss(ops: Ops, scores: ChainScores, constraints: Transitions, gold: Classes) -> tuple[float, Scores]:
-    """The loss of a CRF head, which a document's annotation is one sequence to, and its gradient."""
-    lengths = [len(s) for s in scores.tokens]
+def chain_loss(
+    ops: Ops, scores: ChainScores, constraints: Transitions, gold: Classes, words: Sequence[NDArray[np.bool_]]
+) -> tuple[float, Scores]:
+    """The loss of a CRF head, which the words of a document are one sequence to, and its gradient."""
+    is_word = np.concatenate(words)
+    lengths = [int(w.sum()) for w in words]
+    gold = gold[is_word]
     is_known = gold != IGNORE
     n_known = max(1, int(is_known.sum()))
     allowed = ~is_known[:, None] | (gold[:, None] == np.arange(len(constraints.start)))
     transitions = Transitions(*map(ops.to_numpy, scores.transitions)) + constraints
-    loss, d_tokens, d_transitions = negative_log_likelihood(
-        np.concatenate([*map(ops.to_numpy, scores.tokens)]), lengths, transitions, allowed
-    )
+    flat = ops.to_numpy(ops.flatten(scores.tokens))
+    d_flat = np.zeros_like(flat)
+    loss, d_words, d_transitions = negative_log_likelihood(flat[is_word], lengths, transitions, allowed)
+    d_flat[is_word] = d_words / n_known
     return loss / n_known, ChainScores(
-        ops.unflatten(ops.asarray2f(d_tokens / n_known), ops.asarray1i(lengths)),
+        ops.unflatten(ops.asarray2f(d_flat), ops.asarray1i([len(s) for s in scores.tokens])),
         Transitions(*(ops.asarray_f(d / n_known) for d in d_transitions)),
     )
-
-
-def is_valid(classes: Classes, constraints: Transitions) -> bool:
-    """Whether the constraints allow a sequence of classes."""
-    if not len(classes):
-        return True
-    score = constraints.start[classes[0]] + constraints.end[classes[-1]]
-    return bool(score + constraints.between[classes[:-1], classes[1:]].sum() > -np.inf)

@@ -9,24 +9,25 @@ from ..models.crf import time_major
 from ..models.types import Transitions
 
 
-def viterbi(scores: Sequence[NDArray[np.float32]], transitions: Transitions) -> list[NDArray[np.int64]]:
+def viterbi(scores: NDArray[np.floating], lengths: Sequence[int], transitions: Transitions) -> NDArray[np.int64]:
     """Find the sequence of classes with the highest sum of scores (Viterbi 1967), for a batch of sequences at once.
 
     Args:
-        scores: Scores of each sequence. *Shape:* ``(tokens, classes)``.
+        scores: Scores of the tokens, the sequences end to end. *Shape:* ``(tokens, classes)``.
+        lengths: Number of tokens of each sequence.
         transitions: Their scores.
 
     Returns:
-        The classes of each sequence, each of *Shape:* ``(tokens,)``.
+        The classes of the tokens. *Shape:* ``(tokens,)``.
     """
-    lengths = [len(s) for s in scores]
     order, n_active, _ = time_major(lengths)
+    path = np.empty(len(order), dtype="int64")
     if not n_active:
-        return [np.zeros(0, dtype="int64") for _ in scores]
+        return path
     starts = np.cumsum([0, *n_active])
-    by_step = np.concatenate(scores)[order].astype("float64")  # the sums over long documents are large
+    by_step = scores[order].astype("float64")  # the sums over long documents are large
     came_from = np.zeros(by_step.shape, dtype="int16")
-    path, current = np.empty(len(order), dtype="int64"), np.empty(n_active[0], dtype="int64")
+    current = np.empty(n_active[0], dtype="int64")
     best = by_step[: n_active[0]] + transitions.start
     for step in range(1, len(n_active) + 1):
         active = n_active[step] if step < len(n_active) else 0
@@ -43,4 +44,4 @@ def viterbi(scores: Sequence[NDArray[np.float32]], transitions: Transitions) -> 
         current[:active] = came_from[rows][np.arange(active), current[:active]]
     classes = np.empty_like(path)
     classes[order] = path
-    return np.split(classes, np.cumsum(lengths)[:-1])
+    return classes

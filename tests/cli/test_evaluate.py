@@ -5,7 +5,9 @@ import json
 import pytest
 import spacy
 import srsly
+from spacy.scorer import Scorer, get_ner_prf
 from spacy.tokens import Doc, DocBin
+from spacy.training import Example
 from typer.testing import CliRunner
 
 from spacy_seqtag.cli import app
@@ -157,6 +159,88 @@ def test_one_file(pipeline, corpus, tmp_path):
     assert code == 0
     assert "no test split" not in output
     assert srsly.read_json(tmp_path / "metrics.json")["corpus"] == str(corpus / "dev.spacy")
+
+
+@pytest.fixture
+def text_corpus(tmp_path):
+    """Of five tokens spaCy's tokenizer splits one, `EU-led`; in the second document all are as annotated."""
+    nlp = spacy.blank("en")
+    split = Doc(
+        nlp.vocab,
+        words=["EU-led", "talks", "left", "Rome", "."],
+        spaces=[True, True, True, False, False],
+        tags=["JJ", "NNS", "VBD", "NNP", "."],
+        ents=["B-ORG", "O", "O", "B-ORG", "O"],
+    )
+    same = Doc(nlp.vocab, words=["EU", "left"], spaces=[True, False], tags=["NNP", "VBD"], ents=["B-ORG", "O"])
+    (tmp_path / "text").mkdir()
+    DocBin(docs=[split, same]).to_disk(tmp_path / "text" / "test.spacy")
+    return tmp_path / "text"
+
+
+def test_on_running_text(pipeline, text_corpus, tmp_path):
+    """On gold tokens `EU-led` is no `EU`. In the text there is one, which has neither the entity's nor the token's
+    characters."""
+    code, output = evaluate(pipeline, text_corpus, "--raw", "--output", tmp_path / "metrics.json")
+    assert code == 0
+    scores = srsly.read_json(tmp_path / "metrics.json")
+    assert scores["tag_acc"] == pytest.approx(2 / 7)
+    assert (scores["ents_p"], scores["ents_r"]) == pytest.approx((1, 2 / 3))
+    raw = scores["raw"]
+    assert raw["token_r"] == pytest.approx(6 / 7)
+    assert raw["token_p"] == pytest.approx(6 / 9)
+    assert raw["tag_acc"] == pytest.approx(2 / 7)
+    assert (raw["ents_p"], raw["ents_r"], raw["ents_f"]) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+    differences = {name: raw[name] - scores[name] for name in ("tag_acc", "ents_p", "ents_r", "ents_f")}
+    assert raw["difference"] == pytest.approx(differences)
+    for line in ("Tokens recovered 85.71", "Tokens right 66.67", "NER precision 100.00 66.67 -33.33"):
+        assert line in output
+
+    # spaCy's own scores of the same: tokens as ours; entities it counts as right that are a part of a token.
+    nlp = spacy.load(pipeline)
+    references = list(DocBin().from_disk(text_corpus / "test.spacy").get_docs(nlp.vocab))
+    examples = [Example(nlp(doc.text), doc) for doc in references]
+    spacys = Scorer.score_tokenization(examples) | get_ner_prf(examples)
+    assert {name: raw[name] for name in ("token_p", "token_r", "token_f")} == {
+        name: pytest.approx(spacys[name]) for name in ("token_p", "token_r", "token_f")
+    }
+    assert spacys["ents_f"] == pytest.approx(1)
+
+
+def test_running_text_whose_tokens_are_the_gold_ones(pipeline, text_corpus, tmp_path):
+    nlp = spacy.load(pipeline)
+    tokenizer = spacy.blank(
+        "en", config={"nlp": {"tokenizer": {"@tokenizers": "spacy-seqtag.PennTokenizer.v1"}}}
+    ).tokenizer
+    nlp.tokenizer.from_bytes(tokenizer.to_bytes(exclude=["vocab"]))
+    nlp.to_disk(tmp_path / "penn")
+    code, _ = evaluate(tmp_path / "penn", text_corpus, "--raw", "--output", tmp_path / "metrics.json")
+    assert code == 0
+    raw = srsly.read_json(tmp_path / "metrics.json")["raw"]
+    assert raw["token_f"] == 1.0
+    assert raw["difference"] == dict.fromkeys(("tag_acc", "ents_p", "ents_r", "ents_f"), 0.0)
+
+
+def test_running_text_without_annotation_of_entities(pipeline, tmp_path):
+    """What is predicted where annotation is missing is neither right nor wrong."""
+    nlp = spacy.blank("en")
+    words = ["EU", "left", "Rome", "now"]
+    doc = Doc(nlp.vocab, words=words, spaces=[True, True, True, False], ents=["B-ORG", "O", "", ""])
+    DocBin(docs=[doc]).to_disk(tmp_path / "test.spacy")
+    code, output = evaluate(pipeline, tmp_path / "test.spacy", "--raw", "--output", tmp_path / "metrics.json")
+    assert code == 0
+    raw = srsly.read_json(tmp_path / "metrics.json")["raw"]
+    assert raw["ents_p"] == raw["ents_r"] == 1.0
+    assert "tag_acc" not in raw
+    assert "Tag accuracy" not in output
+
+
+def test_running_text_that_is_not_known(pipeline, corpus, tmp_path):
+    code, output = evaluate(pipeline, corpus, "--raw", "--output", tmp_path / "metrics.json")
+    assert code == 1
+    assert f"the text of document 1 of {corpus / 'test.spacy'} is not known" in output
+    assert "convert the corpus anew" in output
+    assert not (tmp_path / "metrics.json").exists()
 
 
 @pytest.mark.parametrize(("source", "noted"), [("sample", True), ("conll2003", False)])

@@ -3,9 +3,11 @@
 import pytest
 import spacy
 import srsly
+from spacy.util import load_config, load_model_from_config
 from typer.testing import CliRunner
 
 from spacy_seqtag.cli import app
+from spacy_seqtag.cli.compare import BASELINES, SYSTEMS
 from spacy_seqtag.cli.train import is_trained, training_overrides
 
 from ..conftest import ROOT
@@ -34,6 +36,32 @@ def test_a_corpus_without_tags_trains_the_recognizer_alone(corpus, tmp_path):
     assert record["device"] == "CPU"
     # The record is of a training with other settings.
     assert not is_trained(LSTM, corpus, out, training_overrides(LSTM, corpus, None))
+
+
+@pytest.mark.parametrize(
+    ("lang", "config", "tokenizer"),
+    [
+        ("en", "lstm", "spacy-seqtag.PennTokenizer.v1"),
+        ("de", "lstm", "spacy.Tokenizer.v1"),
+        ("de", "spacy_cnn", "spacy.Tokenizer.v1"),
+        ("en", "spacy_cnn", "spacy.Tokenizer.v1"),
+    ],
+)
+def test_the_tokenizer_is_of_the_language(corpus, tmp_path, lang, config, tokenizer):
+    source, converted = str(tmp_path / "source"), str(tmp_path / "in-lang")
+    assert CliRunner().invoke(app, ["convert", source, converted, "--lang", lang]).exit_code == 0
+    config = ROOT / "configs" / f"{config}.cfg"
+    overrides = training_overrides(config, tmp_path / "in-lang", None)
+    nlp = load_model_from_config(load_config(config, overrides).interpolate(), auto_fill=True)
+    assert nlp.lang == lang
+    assert nlp.config["nlp"]["tokenizer"] == {"@tokenizers": tokenizer}
+
+
+@pytest.mark.parametrize("config", [*SYSTEMS, *BASELINES])
+def test_the_systems_have_the_tokens_of_the_corpus(config):
+    """The baselines are spaCy's throughout."""
+    tokenizer = load_config(ROOT / "configs" / f"{config}.cfg")["nlp"].get("tokenizer")
+    assert tokenizer == (None if config in BASELINES else {"@tokenizers": "spacy-seqtag.PennTokenizer.v1"})
 
 
 def test_a_record_is_of_one_config_and_corpus(corpus, tmp_path):

@@ -70,15 +70,44 @@ def test_documents_become_docs(tmp_path):
 
 
 def test_spacy_trains_on_it(tmp_path):
-    """spaCy's own reader sees the corpus's tokens, also those it would split, and their annotation."""
-    words = ["EU-led", "$5m", "don't", "."]
-    document = [Sentence(words, ["B-MISC", "O", "B-PER", "I-PER"], ["JJ", "CD", "MD", "."]), *TRAIN[1]]
+    """spaCy's own reader makes the corpus's tokens of its text, also those that its tokenizer for English would split,
+    and gives them their annotation."""
+    words = ["EU-led", "$", "5m", "do", "n't", "."]
+    document = [
+        Sentence(words, ["B-MISC", "O", "O", "B-PER", "I-PER", "O"], ["JJ", "$", "CD", "VBP", "RB", "."]),
+        *TRAIN[1],
+    ]
     run(tmp_path / "out", {"train": [document], "dev": DEV})
-    (example,) = DocBinCorpus(tmp_path / "out" / "train.spacy")(NLP)
+    nlp = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "spacy-seqtag.PennTokenizer.v1"}}})
+    (example,) = DocBinCorpus(tmp_path / "out" / "train.spacy")(nlp)
+    assert example.predicted.text == example.reference.text == "EU-led $5m don't. rejects"
     assert [token.text for token in example.predicted] == [*words, "rejects"]
-    assert example.get_aligned("TAG", as_string=True) == ["JJ", "CD", "MD", ".", "VBZ"]
-    assert example.get_aligned_ner() == ["U-MISC", "O", "B-PER", "L-PER", "O"]
-    assert example.get_aligned_sent_starts() == [True, False, False, False, True]
+    assert example.get_aligned("TAG", as_string=True) == ["JJ", "$", "CD", "VBP", "RB", ".", "VBZ"]
+    assert example.get_aligned_ner() == ["U-MISC", "O", "O", "B-PER", "L-PER", "O", "O"]
+    assert example.get_aligned_sent_starts() == [True, *[False] * 5, True]
+
+
+def test_tokens_that_the_text_does_not_give_back(tmp_path):
+    """Where one token is several of the corpus, what these agree on is its annotation, and else it has none."""
+    document = [Sentence(["in", "the", "U.S", "."], ["O", "O", "B-LOC", "O"], ["IN", "DT", "NNP", "."])]
+    run(tmp_path, {"train": [document], "dev": DEV})
+    nlp = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "spacy-seqtag.PennTokenizer.v1"}}})
+    (example,) = DocBinCorpus(tmp_path / "train.spacy")(nlp)
+    assert [token.text for token in example.predicted] == ["in", "the", "U.S."]
+    assert example.get_aligned("TAG", as_string=True) == ["IN", "DT", None]
+    assert example.get_aligned_ner() == ["O", "O", None]
+
+
+def test_the_spaces_of_other_languages_are_unknown(tmp_path):
+    """spaCy's reader then takes the corpus's tokens as they are."""
+    documents = [[Sentence(["C'est", "l'été", "."], ["O", "O", "O"])]]
+    convert(Corpus({"train": documents, "dev": documents}), tmp_path, spacy.blank("fr"), source="here")
+    (doc,) = read_docs(tmp_path / "train.spacy")
+    assert doc.has_unknown_spaces
+    (example,) = DocBinCorpus(tmp_path / "train.spacy")(spacy.blank("fr"))
+    assert [token.text for token in example.predicted] == ["C'est", "l'été", "."]
+    run(tmp_path / "english")
+    assert not any(doc.has_unknown_spaces for doc in read_docs(tmp_path / "english" / "train.spacy"))
 
 
 def test_statistics_labels_and_dictionary(tmp_path):
@@ -131,6 +160,16 @@ def test_unchanged_conversion_is_left_alone(tmp_path):
     before = snapshot(tmp_path, with_times=True)
     run(tmp_path, force=True)
     assert snapshot(tmp_path, with_times=True) == before
+
+
+def test_a_conversion_in_an_earlier_format_is_replaced(tmp_path, monkeypatch):
+    run(tmp_path)
+    (tmp_path / "train.spacy").write_bytes(b"as it was written earlier")
+    run(tmp_path, force=True)
+    assert (tmp_path / "train.spacy").read_bytes() == b"as it was written earlier"
+    monkeypatch.setitem(convert.__globals__, "FORMAT", "another")
+    run(tmp_path, force=True)
+    assert as_documents(read_docs(tmp_path / "train.spacy")) == TRAIN
 
 
 @pytest.mark.parametrize("name", ["train.spacy", "labels/ner.json", "stats.json"])

@@ -8,6 +8,7 @@ from thinc.api import fix_random_seed
 
 from spacy_seqtag.models import windows
 from spacy_seqtag.models.encoders import build_cnn, build_mlp, build_rnn, build_transformer
+from spacy_seqtag.models.shim import has_bfloat16
 from spacy_seqtag.models.windows import batch_windows, cut_windows, with_windows
 
 ENCODERS = {
@@ -129,3 +130,23 @@ def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
 def test_a_window_needs_room_for_a_token():
     with pytest.raises(ValueError, match="8 against 2 \\* 4"):
         with_windows(initialized("mlp").layers[0], size=8, context=4)
+
+
+@pytest.mark.parametrize("build", [build_rnn, build_transformer])
+def test_half_precision_is_close_in_results_and_gradients(build):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(length, 8)).astype("float32") for length in (5, 200, 0, 1)]
+    single, half = (build(width=12, mixed_precision=mixed) for mixed in (False, True))
+    for model in (single, half):
+        model.initialize(X=X)
+    half.from_bytes(single.to_bytes())
+    d_output = [rng.normal(size=(len(x), 12)).astype("float32") for x in X]
+    results = []
+    for model in (single, half):
+        predicted = model.predict(X)
+        trained, backprop = model.begin_update(X)
+        assert all(y.dtype == np.float32 for y in (*predicted, *trained))
+        results.append([np.concatenate(arrays) for arrays in (predicted, backprop(d_output))])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.05 * np.abs(one).max())
+    assert not has_bfloat16() or not np.array_equal(results[0][0], results[1][0])

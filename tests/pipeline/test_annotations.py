@@ -6,7 +6,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from .toy import MODELS, TEXTS, TYPES, annotations, make_nlp, toy_examples
+from .toy import MODELS, TEXTS, TYPES, annotations, make_nlp, scoring, toy_examples
 
 ALL_KINDS = pytest.mark.parametrize("kind", MODELS, indirect=True, scope="session")
 
@@ -59,36 +59,22 @@ def test_whitespace_only_docs(trained, text):
     assert doc.ents == ()
 
 
-def test_whitespace_tokens_get_their_own_tag_and_bound_no_entity(trained):
+def test_whitespace_gets_its_own_tag_and_bounds_no_entity(trained, monkeypatch):
     words = [" ", "Anna", "\n", "Lee", "\n\n", "visits", "New", "\t", "York", " "]
-    doc = Doc(trained.vocab, words=words)
-    tags = np.zeros(len(words), dtype="int64")
-    types = [1, 1, 1, 1, 1, None, 1, 1, 1, 1]  # entities that start, end and consist of whitespace
-    ents = [0 if t is None else 2 for t in types]
-    ents[0] = ents[6] = 1
-    trained.get_pipe("tagger").set_annotations([doc], [tags])
-    trained.get_pipe("ner").set_annotations([doc], [np.asarray(ents)])
+    ner = trained.get_pipe("ner")
+    index = ner.scheme.encode(ner.labels)
+    gold = ["B-PER", "B-PER", "U-LOC", "L-PER", "L-PER", "O", "B-LOC", "O", "L-LOC", "U-ORG"]
+    scores = np.eye(len(ner.classes), dtype="float32")[[index[tag] for tag in gold]]
+    monkeypatch.setattr(ner, "model", scoring([scores * 9]))
+    doc = ner(trained.get_pipe("tagger")(trained.get_pipe(trained.pipe_names[0])(Doc(trained.vocab, words=words))))
     assert [token.tag_ == "_SP" for token in doc] == [word.isspace() for word in words]
-    assert [(ent.start, ent.end, ent.label_) for ent in doc.ents] == [(1, 4, "LOC"), (6, 9, "LOC")]
-
-
-def test_an_entity_of_whitespace_alone_is_left_out(trained):
-    doc = Doc(trained.vocab, words=["Anna", "\n", "\n"])
-    trained.get_pipe("ner").set_annotations([doc], [np.asarray([0, 1, 2])])
-    assert doc.ents == ()
+    assert [(ent.start, ent.end, ent.label_) for ent in doc.ents] == [(1, 4, "PER"), (6, 9, "LOC")]
     assert doc.has_annotation("ENT_IOB")
-
-
-def test_present_entities_are_kept(trained):
-    doc = trained.make_doc(TEXTS[0])  # Anna Lee lives in New York .
-    doc.ents = [Span(doc, 2, 3, label="VERB"), Span(doc, 5, 7, label="NOVEL")]
-    doc = trained(doc)
-    assert [(ent.text, ent.label_) for ent in doc.ents] == [("Anna Lee", "PER"), ("lives", "VERB"), ("York .", "NOVEL")]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_overwrite_decides_on_present_tags(nlp, overwrite):
-    nlp.get_pipe("tagger").cfg["overwrite"] = overwrite
+    nlp.get_pipe("tagger").overwrite = overwrite
     doc = nlp.make_doc(TEXTS[1])
     doc[0].tag_ = "FW"
     doc = nlp(doc)
@@ -100,13 +86,13 @@ def test_overwrite_is_a_setting_that_is_saved(nlp, kind, tmp_path):
     nlp.add_pipe("seqtag_tagger", name="tagger", config={"overwrite": True}, last=True)
     nlp.initialize(lambda: toy_examples(nlp))
     nlp.to_disk(tmp_path)
-    assert spacy.load(tmp_path).get_pipe("tagger").cfg["overwrite"] is True
-    assert make_nlp(kind).get_pipe("tagger").cfg["overwrite"] is False
+    assert spacy.load(tmp_path).get_pipe("tagger").overwrite is True
+    assert make_nlp(kind).get_pipe("tagger").overwrite is False
 
 
 def test_predict_modifies_no_doc(trained, name):
     doc = trained.make_doc(TEXTS[0])
-    assert trained.get_pipe(name).predict([doc])[0].shape == (len(doc),)
+    assert trained.get_pipe(name).predict([doc])[0].classes.shape == (len(doc),)
     assert not doc.has_annotation("TAG")
     assert not doc.has_annotation("ENT_IOB")
 

@@ -5,6 +5,8 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
+from spacy_seqtag.pipeline.token_classifier import Prediction
+
 from .toy import PIPES, PREFIXES, TEXTS, annotations, changed, make_example, make_nlp, toy_examples, train, weights
 
 KIND = {
@@ -113,5 +115,5 @@ def test_a_sourced_component_can_grow(nlp, kind, name):
     pipe.add_label("NEWLABEL")
     new = {"tagger": "NEWLABEL", "ner": "U-NEWLABEL" if "U" in PREFIXES[kind] else "B-NEWLABEL"}[name]
     doc = Doc(spacy.blank("de").vocab, words=["Anna"])
-    pipe.set_annotations([doc], [np.asarray([pipe.classes.index(new)])])
+    pipe.set_annotations([doc], [Prediction(np.asarray([pipe.classes.index(new)]), None)])
     assert (doc[0].tag_ if name == "tagger" else doc[0].ent_type_) == "NEWLABEL"

@@ -19,6 +19,8 @@ from spacy.util import filter_spans
 from spacy_seqtag.models.types import Transitions
 from spacy_seqtag.pipeline.schemes import OUTSIDE, SCHEMES
 
+from .toy import scoring
+
 TYPES = ("LOC", "PER")
 CLASSES = {
     "IOB2": ("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
@@ -64,6 +66,13 @@ def total(path, scores, transitions):
     return steps + transitions.start[path[0]] + transitions.end[path[-1]]
 
 
+def decode(ner, scores, transitions=None):
+    """The path of each document of words with these scores."""
+    ner.model = scoring(scores, transitions)
+    docs = [Doc(NLP.vocab, words=["a"] * len(doc_scores)) for doc_scores in scores]
+    return [prediction.classes for prediction in ner.predict(docs)]
+
+
 def test_classes(scheme):
     assert SCHEMES[scheme].classes(TYPES) == CLASSES[scheme]
     assert CLASSES[scheme][OUTSIDE] == "O"
@@ -97,7 +106,8 @@ def test_annotation_becomes_classes_and_entities_again(scheme, document):
     path = np.asarray([encode[tag] for tag in tags], dtype="int64")
     classes = SCHEMES[scheme].classes(types)
     assert [classes[c] for c in path] == (tags if scheme == "BILOU" else biluo_to_iob(tags))
-    assert [(start, end, types[i]) for start, end, i in SCHEMES[scheme].entities(path)] == spans
+    starts, ends, found = SCHEMES[scheme].entities(path)
+    assert [*zip(starts, ends, (types[i] for i in found), strict=True)] == spans
     assert total(path, np.zeros((len(path), len(classes))), SCHEMES[scheme].constraints(len(types))) == 0
 
 
@@ -117,7 +127,7 @@ def test_entities_are_those_that_spacy_reads(scheme, length):
         tags = [CLASSES[scheme][c] for c in path]
         biluo = tags if scheme == "BILOU" else iob_to_biluo(tags)
         expected = [(start, end + 1, TYPES.index(label)) for label, start, end in tags_to_entities(biluo)]
-        assert list(SCHEMES[scheme].entities(np.asarray(path, dtype="int64"))) == expected
+        assert [*zip(*SCHEMES[scheme].entities(np.asarray(path, dtype="int64")), strict=True)] == expected
 
 
 @st.composite
@@ -134,7 +144,7 @@ def scored(draw, n_classes, elements, max_length):
 def test_the_best_valid_sequence_is_decoded(ner, scheme, data):
     n_classes = len(CLASSES[scheme])
     scores, transitions = data.draw(scored(n_classes, st.integers(-9, 9), max_length=3))
-    decoded = ner.decode(scores, transitions)
+    decoded = decode(ner, scores, transitions)
     zero = Transitions(np.zeros((n_classes, n_classes)), np.zeros(n_classes), np.zeros(n_classes))
     assert len(decoded) == len(scores)
     for path, doc_scores in zip(decoded, scores, strict=True):
@@ -147,7 +157,7 @@ def test_the_best_valid_sequence_is_decoded(ner, scheme, data):
 def test_each_valid_sequence_can_be_decoded(ner, scheme):
     paths = [np.asarray(path) for path in valid_sequences(scheme, 4)]
     scores = [np.eye(len(CLASSES[scheme]), dtype="float32")[path] for path in paths]
-    np.testing.assert_array_equal(ner.decode(scores), paths)
+    np.testing.assert_array_equal(decode(ner, scores), paths)
 
 
 TEXT = st.text(st.one_of(st.sampled_from(" \n\t\u00a0Aab.,'-"), st.characters(exclude_categories=["Cs"])), max_size=40)
@@ -158,7 +168,8 @@ def test_any_scores_make_entities_that_spacy_takes(ner, scheme, text, data):
     doc = NLP.make_doc(text)
     token = st.integers(0, max(0, len(doc) - 1))
     bounds = data.draw(st.lists(st.tuples(token, token), max_size=2)) if len(doc) else []
-    present = filter_spans([Span(doc, start, end + 1, label="OLD") for start, end in bounds if start <= end])
+    label = data.draw(st.sampled_from(["OLD", "PER"]))
+    present = filter_spans([Span(doc, start, end + 1, label=label) for start, end in bounds if start <= end])
     doc.ents = present
     n_classes = len(CLASSES[scheme])
     seed, scale = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.sampled_from([0, 1, 100]))
@@ -166,13 +177,54 @@ def test_any_scores_make_entities_that_spacy_takes(ner, scheme, text, data):
     scores = rng.normal(scale=scale, size=(len(doc), n_classes)).astype("float32")
     shapes = ((n_classes, n_classes), n_classes, n_classes)
     transitions = Transitions(*(rng.normal(scale=scale, size=shape).astype("float32") for shape in shapes))
-    ner.set_annotations([doc], ner.decode([scores], data.draw(st.sampled_from([None, transitions]))))
-    assert [ent for ent in doc.ents if ent.label_ == "OLD"] == sorted(present)
+    ner.model = scoring([scores], data.draw(st.sampled_from([None, transitions])))
+    ner(doc)
+    assert set(present) <= set(doc.ents)
     for ent in doc.ents:
-        if ent.label_ != "OLD":
+        if ent not in present:
             assert not ent[0].is_space
             assert not ent[-1].is_space
     assert all(token.ent_iob_ for token in doc)
     tags = [f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "O" for token in doc]
     for before, tag in pairwise(["O", *tags]):
         assert tag[0] != "I" or (before[0] in "BI" and before[1:] == tag[1:])
+
+
+def path_of(scheme, ents, length):
+    """The classes of some entities, O elsewhere."""
+    path = [0] * length
+    for start, end, label in ents:
+        tags = ["U"] if end - start == 1 else ["B", *"I" * (end - start - 2), "L"]
+        if scheme == "IOB2":
+            tags = ["B" if tag == "U" else "I" if tag == "L" else tag for tag in tags]
+        path[start:end] = [CLASSES[scheme].index(f"{tag}-{label}") if label in TYPES else 0 for tag in tags]
+    return path
+
+
+@given(data=st.data())
+def test_around_a_present_entity_the_rest_is_the_best_sequence(ner, scheme, data):
+    length, n = 4, len(CLASSES[scheme])
+    start = data.draw(st.integers(0, length - 1))
+    present = (start, data.draw(st.integers(start + 1, length)), data.draw(st.sampled_from([*TYPES, "OLD"])))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    scores = rng.integers(-9, 9, size=(length, n)).astype("float32")
+    transitions = data.draw(st.sampled_from([None, rng.integers(-9, 9, size=(n * n + 2 * n)).astype("float32")]))
+    doc = Doc(NLP.vocab, words=["a"] * length)
+    doc.ents = [Span(doc, *present[:2], label=present[2])]
+    zeros = np.zeros(n * n + 2 * n) if transitions is None else transitions
+    shaped = Transitions(zeros[: n * n].reshape(n, n), zeros[n * n : n * n + n], zeros[n * n + n :])
+    ner.model = scoring([scores], None if transitions is None else shaped)
+    fixed = path_of(scheme, [present], length)[present[0] : present[1]]
+    goes_on = [i for i, tag in enumerate(CLASSES[scheme]) if tag[0] in "IL"]
+    candidates = [
+        path
+        for path in valid_sequences(scheme, length)
+        if list(path[present[0] : present[1]]) == fixed and (present[1] == length or path[present[1]] not in goes_on)
+    ]
+    best = max(total(path, scores, shaped) for path in candidates)
+    ner(doc)
+    ents = [(ent.start, ent.end, ent.label_) for ent in doc.ents]
+    assert present in ents
+    path = tuple(path_of(scheme, ents, length))
+    assert path in candidates
+    assert total(path, scores, shaped) == best

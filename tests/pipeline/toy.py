@@ -11,9 +11,10 @@ from spacy.lookups import Lookups
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model_from_config
-from thinc.api import Adam, Config, fix_random_seed
+from thinc.api import Adam, Config, Model, fix_random_seed
 
 from spacy_seqtag.models.dictionary import TABLE
+from spacy_seqtag.models.types import ChainScores, Transitions
 
 TOY = """
 Anna|NNP|B-PER Lee|NNP|I-PER lives|VBZ|O in|IN|O New|NNP|B-LOC York|NNP|I-LOC .|.|O
@@ -96,6 +97,12 @@ PIPES = {kind: ["tok2vec"] * kind.startswith("shared") + ["tagger", "ner"] for k
 # Label scheme of the recognizer where it is not the default.
 SCHEMES = {"shared crf": "BILOU"}
 PREFIXES = {kind: "BILU" if kind in SCHEMES else "BI" for kind in MODELS}
+
+
+def scoring(scores: list[NDArray[np.float32]], transitions: Transitions | None = None) -> Model[Any, Any]:
+    """A model that gives documents these scores, as either head does."""
+    predicted = scores if transitions is None else ChainScores(scores, transitions)
+    return Model("scoring", lambda model, docs, is_train: (predicted, lambda d_scores: docs))
 
 
 def config_text(kind: str, encoder: str = "RNN") -> str:
