@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from spacy.training import Example
 
 from ..models.pytorch import IGNORE
-from .chains import words_of
 from .token_classifier import TokenClassifier
 
 N_BINS = 15
@@ -58,7 +57,7 @@ def calibrate(component: TokenClassifier, examples: Sequence[Example]) -> Calibr
             continue
         chains = component.chains(docs)
         classes = chains.decode()
-        gold = np.concatenate([component.gold_classes(example) for example in batch])[np.concatenate(words_of(docs))]
+        gold = np.concatenate([component.gold_classes(example) for example in batch])[chains.is_word]
         starts, ends = component.segments(classes)
         followers = np.append(component.followers, True)  # the last for IGNORE, which is -100
         n_wrong, n_open = (np.append(0, np.cumsum(x)) for x in (classes != gold, gold == IGNORE))

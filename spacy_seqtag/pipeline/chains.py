@@ -23,6 +23,8 @@ class Chains(NamedTuple):
     """Number of words of each sequence."""
     transitions: Transitions
     """Scores of the transitions, ``-inf`` where one is not allowed."""
+    is_word: NDArray[np.bool_]
+    """Of each token of the documents, whether it is a word. *Shape:* ``(tokens,)``."""
 
     def scaled(self, temperature: float) -> "Chains":
         """All scores divided by a temperature, which makes their probabilities less sure if it is above one (Guo et al.
@@ -34,27 +36,34 @@ class Chains(NamedTuple):
         """The best valid sequences. *Shape:* ``(words,)``."""
         if any(t[np.isfinite(t)].any() for t in self.transitions):
             return viterbi(self.scores, self.lengths, self.transitions)
-        # Without preferences between valid sequences, the best class of each word is best where that is valid.
-        classes: NDArray[np.int64] = self.scores.argmax(axis=1)
-        valid = self.are_valid(classes)
-        if not valid.all():
-            invalid = np.repeat(~valid, self.lengths)
-            lengths = np.asarray(self.lengths)[~valid].tolist()
-            classes[invalid] = viterbi(self.scores[invalid], lengths, self.transitions)
-        return classes
-
-    def are_valid(self, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the transitions allow sequences of classes. *Shape:* ``(sequences,)``."""
+        if not any(t.any() for t in self.transitions):
+            best: NDArray[np.int64] = self.scores.argmax(axis=1)
+            return best
+        # Without preferences between valid sequences, the best class of each word is best where that is valid. Where it
+        # is not, words are joined into pieces, which are decoded as if nothing was known of the words beside them. No
+        # valid sequence can score higher than such pieces do, so once they fit together, they are the best one.
         lengths = np.asarray(self.lengths)
-        sequences = np.repeat(np.arange(len(lengths)), lengths)
-        ends = np.cumsum(lengths)[lengths > 0]
-        allowed = np.isfinite(self.transitions.between[classes[:-1], classes[1:]])
-        allowed[ends[:-1] - 1] = True
-        valid = np.ones(len(lengths), dtype="bool")
-        valid[sequences[1:][~allowed]] = False
-        for scores, words in ((self.transitions.start, ends - lengths[lengths > 0]), (self.transitions.end, ends - 1)):
-            valid[sequences[words[np.isinf(scores[classes[words]])]]] = False
-        return valid
+        ends = np.repeat(np.cumsum(lengths), lengths)
+        starts = ends - np.repeat(lengths, lengths)
+        words = np.arange(len(ends))
+        scores = self.scores + np.where((words == starts)[:, None], self.transitions.start, np.float32(0))
+        scores += np.where((words == ends - 1)[:, None], self.transitions.end, np.float32(0))
+        classes: NDArray[np.int64] = scores.argmax(axis=1)
+        forbidden = np.isinf(self.transitions.between)
+        free = Transitions(self.transitions.between, *(np.zeros_like(t) for t in self.transitions[1:]))
+        joined = np.zeros(len(words), dtype="bool")  # to the word before
+        reach = 1
+        while True:
+            is_wrong = np.append(False, forbidden[classes[:-1], classes[1:]]) & (words > starts)
+            if not is_wrong.any():
+                return classes
+            n_wrong = np.append(0, np.cumsum(is_wrong))
+            first, last = np.maximum(words - reach, starts), np.minimum(words + reach, ends - 1)
+            joined |= (n_wrong[last + 1] > n_wrong[first]) & (words > starts)
+            pieces = np.diff(np.flatnonzero(np.append(~joined, True)))
+            in_longer = np.repeat(pieces > 1, pieces)
+            classes[in_longer] = viterbi(scores[in_longer], pieces[pieces > 1].tolist(), free)
+            reach *= 2
 
 
 def words_of(docs: Sequence[Doc]) -> list[NDArray[np.bool_]]:

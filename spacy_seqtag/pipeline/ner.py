@@ -146,8 +146,9 @@ class SeqNER(TokenClassifier):
             docs: The documents to modify.
             predictions: What :meth:`predict` returned for them.
         """
+        ids = self.string_ids(self.labels)
         for doc, (classes, confidences) in zip(docs, predictions, strict=True):
-            labels = self.string_ids(doc, self.labels)
+            labels = ids(doc.vocab)
             blocked = [doc[i : i + 1] for i in np.flatnonzero(is_blocked(doc)).tolist()]
             present = () if self.overwrite else doc.ents
             starts, ends, types = self.scheme.entities(classes)

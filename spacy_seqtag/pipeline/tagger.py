@@ -86,8 +86,9 @@ class SeqTagger(TokenClassifier):
             docs: The documents to modify.
             predictions: What :meth:`predict` returned for them.
         """
+        ids = self.string_ids((*self.labels, WHITESPACE_TAG))
         for doc, (classes, confidences) in zip(docs, predictions, strict=True):
-            keys = self.string_ids(doc, (*self.labels, WHITESPACE_TAG))
+            keys = ids(doc.vocab)
             tags = keys[classes]
             is_word = doc.to_array(IS_SPACE) == 0
             tags[~is_word] = keys[-1]

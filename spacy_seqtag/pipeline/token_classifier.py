@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -157,7 +157,8 @@ class TokenClassifier(SavedComponent):
             is_open = [np.ones((len(d), width), "bool") if a is None else a for a, d in zip(allowed, docs, strict=True)]
             flat = np.where(np.concatenate(is_open), flat, np.float32(-np.inf))
         words = words_of(docs)
-        return Chains(flat[np.concatenate(words)], [int(w.sum()) for w in words], transitions)
+        is_word = np.concatenate(words)
+        return Chains(flat[is_word], [int(w.sum()) for w in words], transitions, is_word)
 
     def confidences(self, chains: Chains, classes: Classes) -> NDArray[np.float64]:
         """The probability of each annotation, after temperature scaling.
@@ -170,10 +171,9 @@ class TokenClassifier(SavedComponent):
             *Shape:* ``(annotations,)``, in their order.
         """
         starts, ends = self.segments(classes)
-        return segment_probabilities(
-            *chains.scaled(self.cfg["temperature"]),
-            classes=classes, starts=starts, ends=ends, followers=self.followers,
-        )  # fmt: skip
+        scores, lengths, transitions, _ = chains.scaled(self.cfg["temperature"])
+        path = {"classes": classes, "starts": starts, "ends": ends}
+        return segment_probabilities(scores, lengths, transitions, **path, followers=self.followers)
 
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """Find the classes of the tokens, without modifying the documents.
@@ -190,18 +190,15 @@ class TokenClassifier(SavedComponent):
             return [nothing] * len(docs)
         chains = self.chains(docs)
         classes = chains.decode()
-        ends = np.cumsum(chains.lengths)[:-1]
-        of_docs = np.split(classes, ends)
         confidences: Sequence[NDArray[np.float64] | None] = [None] * len(docs)
         if self.needs_confidences:
             starts, _ = self.segments(classes)
+            ends = np.cumsum(chains.lengths)[:-1]
             confidences = np.split(self.confidences(chains, classes), np.searchsorted(starts, ends))
-        predictions = []
-        for doc_classes, is_word, of_doc in zip(of_docs, words_of(docs), confidences, strict=True):
-            if not is_word.all():
-                doc_classes = self.over_tokens(doc_classes, is_word)
-            predictions.append(Prediction(doc_classes, of_doc))
-        return predictions
+        if not chains.is_word.all():
+            classes = self.over_tokens(classes, chains.is_word)
+        of_docs = np.split(classes, np.cumsum([len(doc) for doc in docs])[:-1])
+        return [Prediction(*prediction) for prediction in zip(of_docs, confidences, strict=True)]
 
     def over_tokens(self, classes: Classes, is_word: NDArray[np.bool_]) -> Classes:
         """The classes of tokens, from those of the words among them.
@@ -213,8 +210,8 @@ class TokenClassifier(SavedComponent):
         over = np.zeros(len(is_word), dtype="int64")
         over[is_word] = classes
         n_before = np.cumsum(is_word)
-        inside = ~is_word & (n_before > 0) & (n_before < len(classes))
-        over[inside] = self.between_words(classes[n_before[inside]])
+        between = ~is_word & (n_before < len(classes))
+        over[between] = self.between_words(classes[n_before[between]])
         return over
 
     def get_loss(self, examples: Iterable[Example], scores: Scores) -> tuple[float, Scores]:
@@ -232,9 +229,10 @@ class TokenClassifier(SavedComponent):
             ValueError: If an annotation is not among the labels, or the loss is not a number.
         """
         examples = list(examples)
+        words = words_of([example.predicted for example in examples])
         gold = np.concatenate([self.gold_classes(example) for example in examples])
+        gold[~np.concatenate(words)] = IGNORE
         if isinstance(scores, ChainScores):
-            words = words_of([example.predicted for example in examples])
             loss, gradient = chain_loss(self.model.ops, scores, self.constraints, gold, words)
         else:
             loss, gradient = token_loss(self.model.ops, scores, gold)
@@ -304,10 +302,10 @@ class TokenClassifier(SavedComponent):
         self.vocab.strings.add(label)
         return 1
 
-    def string_ids(self, doc: Doc, labels: tuple[str, ...]) -> NDArray[np.uint64]:
-        """The IDs of labels in the vocabulary of a document, which is not the component's own where the component was
-        sourced from another pipeline."""
-        return np.asarray([doc.vocab.strings.add(label) for label in labels], dtype="uint64")
+    def string_ids(self, labels: tuple[str, ...]) -> Callable[[Vocab], NDArray[np.uint64]]:
+        """The IDs of labels in the vocabularies of a batch's documents, which are not the component's own where the
+        component was sourced from another pipeline."""
+        return cache(lambda vocab: np.asarray([vocab.strings.add(label) for label in labels], dtype="uint64"))
 
     def set_scores(self, doc: Doc, spans: Sequence[Span], confidences: NDArray[np.float64]) -> None:
         """Put annotations and their probabilities where the setting says, if it does.

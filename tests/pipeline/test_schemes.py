@@ -17,7 +17,9 @@ from spacy.training.iob_utils import tags_to_entities
 from spacy.util import filter_spans
 
 from spacy_seqtag.models.types import Transitions
+from spacy_seqtag.pipeline.chains import Chains
 from spacy_seqtag.pipeline.schemes import OUTSIDE, SCHEMES
+from spacy_seqtag.pipeline.viterbi import viterbi
 
 from .toy import scoring
 
@@ -152,6 +154,23 @@ def test_the_best_valid_sequence_is_decoded(ner, scheme, data):
         assert tuple(path) in candidates
         best = max(total(candidate, doc_scores, transitions or zero) for candidate in candidates)
         assert total(path, doc_scores, transitions or zero) == best
+
+
+@given(
+    lengths=st.lists(st.integers(0, 60), min_size=1, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+    favourite=st.sampled_from(["nothing", "O", "I", "all that continue"]),
+)
+def test_without_preferences_as_by_viterbi(scheme, lengths, seed, favourite):
+    n, constraints = len(CLASSES[scheme]), SCHEMES[scheme].constraints(len(TYPES))
+    scores = np.random.default_rng(seed).integers(-9, 9, size=(sum(lengths), n)).astype("float32")
+    liked = {"nothing": "", "O": "O", "I": "I", "all that continue": "IL"}[favourite]
+    scores[:, [tag[0] in liked for tag in CLASSES[scheme]]] += 9
+    found = Chains(scores, lengths, constraints, np.ones(len(scores), "bool")).decode()
+    best = viterbi(scores, lengths, constraints)
+    ends = np.cumsum(lengths)
+    for path, expected, s in zip(*(np.split(x, ends) for x in (found, best, scores)), strict=True):
+        assert total(path, s, constraints) == total(expected, s, constraints) > -np.inf
 
 
 def test_each_valid_sequence_can_be_decoded(ner, scheme):

@@ -1,6 +1,7 @@
 """A corpus that a small pipeline learns by heart, and pipelines of each kind to learn it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from thinc.api import Adam, Config, Model, fix_random_seed
 
 from spacy_seqtag.models.dictionary import TABLE
 from spacy_seqtag.models.types import ChainScores, Transitions
+
+from ..conftest import transformer_config
 
 TOY = """
 Anna|NNP|B-PER Lee|NNP|I-PER lives|VBZ|O in|IN|O New|NNP|B-LOC York|NNP|I-LOC .|.|O
@@ -123,6 +126,20 @@ def make_nlp(kind: str, encoder: str = "RNN") -> Language:
     lookups.add_table(TABLE, {word: 1 for text in TEXTS for word in text.split()})
     nlp.vocab.lookups = lookups
     return nlp
+
+
+def listening_to_a_transformer(folder: Path) -> Language:
+    """The taggers on a transformer that computes in half precision, where the machine does."""
+    config = Config().from_str(config_text("own crf"), interpolate=False)
+    config["nlp"]["pipeline"] = ["transformer", "tagger", "ner"]
+    config["components"]["transformer"] = transformer_config(folder, mixed_precision=True)
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    for name in ("tagger", "ner"):
+        config["components"][name]["model"]["tok2vec"] = listener
+    return load_model_from_config(config, auto_fill=True)
 
 
 def make_example(nlp: Language, line: str) -> Example:

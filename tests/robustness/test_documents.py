@@ -14,8 +14,7 @@ from spacy.tokens import Doc
 from spacy_seqtag.models import windows
 from spacy_seqtag.models.encoders import WINDOW
 
-from ..conftest import transformer_config
-from ..pipeline.toy import MODELS, TEXTS, initialize, make_nlp, toy_examples, train
+from ..pipeline.toy import MODELS, TEXTS, initialize, listening_to_a_transformer, make_nlp, toy_examples, train
 
 # A word, a space and a mark of many scripts, and what breaks naive code: control, zero-width and combining characters,
 # changes of direction, surrogate-free emoji sequences, private use, the last code point.
@@ -201,46 +200,9 @@ def test_a_memory_zone_forgets_the_words_of_a_stream(trained):
     assert [(token.tag_, token.ent_type_) for token in trained(TEXTS[0])] == expected
 
 
-TRANSFORMER = """
-[nlp]
-lang = "en"
-pipeline = ["transformer", "tagger", "ner"]
-
-[components]
-
-[components.tagger]
-factory = "seqtag_tagger"
-
-[components.tagger.model]
-@architectures = "spacy-seqtag.Linear.v1"
-
-[components.tagger.model.tok2vec]
-@architectures = "spacy-transformers.TransformerListener.v1"
-
-[components.tagger.model.tok2vec.pooling]
-@layers = "reduce_mean.v1"
-
-[components.ner]
-factory = "seqtag_ner"
-
-[components.ner.model]
-@architectures = "spacy-seqtag.CRF.v1"
-
-[components.ner.model.tok2vec]
-@architectures = "spacy-transformers.TransformerListener.v1"
-
-[components.ner.model.tok2vec.pooling]
-@layers = "reduce_mean.v1"
-"""
-
-
 @pytest.fixture(scope="module")
 def with_transformer(tiny_bert):
-    from thinc.api import Config
-
-    config = Config().from_str(TRANSFORMER).merge({"components": {"transformer": transformer_config(tiny_bert)}})
-    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
-    return initialize(nlp)
+    return initialize(listening_to_a_transformer(tiny_bert))
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n \t\n", "Anna", "\u200b", *ODD, " ".join(ODD), SCRIPTS, "x" * 10_000])

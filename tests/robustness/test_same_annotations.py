@@ -14,29 +14,22 @@ import srsly
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from thinc.api import Config
 
-from ..conftest import transformer_config
-from ..pipeline.toy import MODELS, TEXTS, annotations, config_text, initialize, make_nlp, toy_examples, train
+from ..pipeline.toy import (
+    MODELS,
+    TEXTS,
+    annotations,
+    initialize,
+    listening_to_a_transformer,
+    make_nlp,
+    toy_examples,
+    train,
+)
 
 # Words in orders that no training text has, so that the scores are of all sizes, and lengths on both sides of a window.
 WORDS = sorted({*" ".join(TEXTS).split(), "\n", "Xerxes", "flies", "1997-98", "é", "的"})
 RANDOM = np.random.default_rng(0)
 MANY = ["", " ", *(" ".join(RANDOM.choice(WORDS, size=size)) for size in [1, 2, 5, 9, 30, 128, 129, 300] * 4)]
-
-
-def listening_to_a_transformer(tiny_bert):
-    """The taggers of the toy corpus on a transformer that computes in half precision, where the machine does."""
-    config = Config().from_str(config_text("own crf"), interpolate=False)
-    config["nlp"]["pipeline"] = ["transformer", "tagger", "ner"]
-    config["components"]["transformer"] = transformer_config(tiny_bert, mixed_precision=True)
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "pooling": {"@layers": "reduce_mean.v1"},
-    }
-    for name in ("tagger", "ner"):
-        config["components"][name]["model"]["tok2vec"] = listener
-    return spacy.util.load_model_from_config(config, auto_fill=True)
 
 
 @pytest.fixture(scope="module", params=[*MODELS, "transformer"])
