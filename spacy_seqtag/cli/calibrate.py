@@ -36,14 +36,15 @@ def calibrate_command(
             try:
                 done = calibrate(component, examples)
             except ValueError as err:
-                msg.fail(f"Cannot calibrate on {path}", str(err), exits=1)
-            shares = map(percent, (done.accuracy, done.confidence_before, done.confidence))
-            errors = (f"{error:.4f}" for error in (done.error_before, done.error))
-            rows.append([f"`{name}`", f"{done.temperature:.2f}", str(done.annotations), *shares, *errors])
-        for doc in [example.predicted for example in examples]:
-            component(doc)
+                msg.warn(f"{name} is left as it is", str(err))
+            else:
+                shares = map(percent, (done.accuracy, done.confidence_before, done.confidence))
+                errors = (f"{error:.4f}" for error in (done.error_before, done.error))
+                rows.append([f"`{name}`", f"{done.temperature:.2f}", str(done.annotations), *shares, *errors])
+        for example in examples:
+            component(example.predicted)
     if not rows:
-        msg.fail(f"{pipeline} has neither seqtag_tagger nor seqtag_ner", exits=1)
+        msg.fail(f"{pipeline} has no seqtag_tagger or seqtag_ner that can be calibrated on {path}", exits=1)
     header = ["component", "temperature", "annotations", "right", "confidence before", "after", "ECE before", "after"]
     print(markdown_table(header, rows))
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -77,12 +77,14 @@ def train(config: Path, out: Path, *, use_gpu: int, overrides: dict[str, Any]) -
     from spacy.training.loop import train as train_nlp
     from spacy.util import load_config
 
+    from ..pipeline.saving import save_safely
+
     setup_gpu(use_gpu)
     with show_validation_error(config):
         settings = load_config(config, overrides=overrides, interpolate=False)
     msg.divider("Initializing pipeline")
     with show_validation_error(config, hint_fill=False):
-        nlp = init_nlp(settings, use_gpu=use_gpu)
+        nlp = save_safely(init_nlp(settings, use_gpu=use_gpu))
     msg.divider("Training pipeline")
     unfinished = out / UNFINISHED
     if unfinished.exists():  # of a training that was killed
@@ -97,18 +99,19 @@ def train(config: Path, out: Path, *, use_gpu: int, overrides: dict[str, Any]) -
     nlp.update = update_between_savings  # type: ignore[method-assign]
     try:
         train_nlp(nlp, unfinished, use_gpu=use_gpu)
-        move_pipelines(unfinished, out)
     finally:
+        move_pipelines(unfinished, out)
         shutil.rmtree(unfinished)
     msg.good(f"Saved model-best and model-last in {out}")
 
 
 def move_pipelines(source: Path, target: Path) -> None:
-    """Move the pipelines of a folder to another one, in place of those that it has."""
-    from ..pipeline.saving import replace_folder
+    """Move the pipelines of a folder that are whole to another one, in place of those that it has."""
+    from ..pipeline.saving import is_whole, replace_folder
 
-    for folder in source.iterdir():
-        replace_folder(target / folder.name, folder)
+    for folder in source.glob("model-*"):
+        if is_whole(folder):
+            replace_folder(target / folder.name, folder)
 
 
 def training_overrides(config: Path, corpus: Path, transformer: str | None) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def calibrate(component: TokenClassifier, examples: Sequence[Example]) -> Calibr
         n_wrong, n_open = (np.append(0, np.cumsum(x)) for x in (classes != gold, gold == IGNORE))
         goes_on = ~followers[np.maximum(np.append(gold, IGNORE), -1)]
         right.append((n_wrong[ends] == n_wrong[starts]) & ~goes_on[ends])
-        open_.append(n_open[ends] > n_open[starts])
+        # A word with one class that is possible is of an entity that the document had.
+        is_fixed = np.isfinite(chains.scores[starts]).sum(axis=1) == 1
+        open_.append((n_open[ends] > n_open[starts]) | is_fixed)
         batches.append((chains, classes))
     is_known = ~np.concatenate([np.zeros(0, dtype="bool"), *open_])
     if not is_known.any():

@@ -131,6 +131,8 @@ class SeqNER(TokenClassifier):
         words = np.flatnonzero(words_of([doc])[0])
         allowed = np.ones((len(doc), len(continuing)), dtype="bool")
         allowed[blocked] = np.arange(len(continuing)) == OUTSIDE
+        after = np.searchsorted(words, np.flatnonzero(blocked), side="right")
+        allowed[np.ix_(words[after[after < len(words)]], continuing)] = False
         for ent in present:
             first, after = np.searchsorted(words, [ent.start, ent.end])
             for word, prefix in zip(words[first:after], biluo(int(after - first)), strict=True):

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import os
 import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,8 @@ def written_aside(path: Path | str) -> Iterator[Path]:
     """Give a folder to write to, beside the one that is meant, whose place it takes when all is written.
 
     Whatever interrupts the writing, the folder that was there before stays as it was. Files and folders in it of names
-    that are not written are kept.
+    that are not written are kept. A folder that cannot be moved keeps its place, and what is in it is replaced one by
+    one.
 
     Args:
         path: The folder to replace or to make; its parent must exist.
@@ -37,12 +39,21 @@ def written_aside(path: Path | str) -> Iterator[Path]:
         FileNotFoundError: If the parent does not exist.
     """
     path = Path(path).resolve()
-    aside = path.with_name(f".{path.name}.new")
+    # A folder that is in use cannot be moved: that of the process, a mount, or one whose parent is not writable.
+    stays = path.exists() and (path == Path.cwd() or path.is_mount() or not os.access(path.parent, os.W_OK))
+    aside = path / ".new" if stays else path.with_name(f".{path.name}.new")
     if aside.exists():  # of a process that was killed
         shutil.rmtree(aside)
     aside.mkdir()
     try:
         yield aside
+        if stays:
+            for entry in aside.iterdir():
+                if entry.is_dir():
+                    replace_folder(path / entry.name, entry)
+                else:
+                    os.replace(entry, path / entry.name)
+            return
         for entry in path.iterdir() if path.exists() else ():
             if not (aside / entry.name).exists():
                 copy = partial(shutil.copytree, symlinks=True) if entry.is_dir() else shutil.copy2
@@ -199,7 +210,8 @@ def check(path: Path, exclude: Iterable[str] = ()) -> None:
     Raises:
         ValueError: If a file is missing or not as it was saved.
     """
-    saved = srsly.read_json(path / CHECKSUMS)
+    saved: dict[str, Any] = {}
+    read(lambda file: saved.update(srsly.read_json(file)), path / CHECKSUMS)
     for name, expected in saved["sha256"].items():
         file = path / name
         if name.split("/")[0] in exclude:
@@ -211,6 +223,17 @@ def check(path: Path, exclude: Iterable[str] = ()) -> None:
                 f"{file} is not as it was saved (by spacy-seqtag {saved['spacy-seqtag']}): it is damaged or of another "
                 f"pipeline. Copy or save the pipeline again; if you changed it yourself, delete {path / CHECKSUMS}"
             )
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a folder has all files of a pipeline that was saved safely, as they were saved."""
+    if not all((path / name).is_file() for name in (CHECKSUMS, *EDITED)):
+        return False
+    try:
+        check(path)
+    except ValueError:
+        return False
+    return True
 
 
 def digest(file: Path) -> str:

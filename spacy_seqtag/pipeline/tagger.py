@@ -92,12 +92,12 @@ class SeqTagger(TokenClassifier):
             tags = keys[classes]
             is_word = doc.to_array(IS_SPACE) == 0
             tags[~is_word] = keys[-1]
+            is_new = is_word
             if not self.overwrite:
                 present = doc.to_array(TAG)
                 tags = np.where(present != 0, present, tags)
+                is_new = is_word & (present == 0)
             doc.from_array([TAG], cast(Any, tags))
             if confidences is not None:
-                words = np.flatnonzero(is_word)
-                ours = tags[words] == keys[classes[words]]
-                spans = [Span(doc, i, i + 1, label=int(tags[i])) for i in words[ours].tolist()]
-                self.set_scores(doc, spans, confidences[ours])
+                spans = [Span(doc, i, i + 1, label=int(tags[i])) for i in np.flatnonzero(is_new).tolist()]
+                self.set_scores(doc, spans, confidences[is_new[is_word]])

@@ -76,8 +76,8 @@ class TokenClassifier(SavedComponent):
         self.scorer = scorer
         self.overwrite = overwrite
         self.spans_key = spans_key
-        if spans_key is not None:
-            Token.set_extension(self.extension, getter=partial(score_of, self.extension), force=True)
+        if not Token.has_extension(self.extension):
+            Token.set_extension(self.extension, getter=partial(score_of, self.extension))
         self.cfg: dict[str, Any] = {"labels": [], "temperature": 1.0}
 
     @property
@@ -316,7 +316,7 @@ class TokenClassifier(SavedComponent):
             confidences: Their probabilities. *Shape:* ``(annotations,)``.
         """
         if self.spans_key is not None:
-            attrs = {"scores": confidences.astype("float32"), "extension": self.extension}
+            attrs = {"scores": confidences.astype("float32"), "extension": self.extension, "tokens": len(doc)}
             doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=list(spans), attrs=attrs)
 
     def unknown_label(self, label: str) -> ValueError:
@@ -332,7 +332,8 @@ def score_of(extension: str, token: Token) -> float | None:
     """The probability of the annotation that a token is part of, None if no component left it. It is read from the span
     groups of the document, with which it is saved."""
     for group in token.doc.spans.values():
-        if group.attrs.get("extension") == extension:
+        # spaCy leaves span groups as they are when tokens are merged or split, which makes them useless.
+        if group.attrs.get("extension") == extension and group.attrs["tokens"] == len(token.doc):
             i = bisect_right(range(len(group)), token.i, key=lambda i: group[i].start) - 1
             if i >= 0 and token.i < group[i].end:
                 return float(group.attrs["scores"][i])

@@ -21,7 +21,7 @@ from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix
 PICTURE = rf"[{ICONS}\u2640\u2642\U0001F300-\U0001F3FA\U0001F400-\U0001FAFF][\uFE0E\uFE0F\U0001F3FB-\U0001F3FF]*"
 EMOJI = rf"(?:[\U0001F1E6-\U0001F1FF]{{2}}|[0-9#*]\uFE0F?\u20E3|{PICTURE}(?:\u200D{PICTURE})*)"
 """A flag, a keycap, or another symbol with its variant and all that is joined to it: what a reader sees as one."""
-RUNS = r"(?:\.\.+|…+|\*+|[!?]+|--+|—+)"
+RUNS = r"(?:\.\.+|…+|\*+|[!?]+|--+|—+|==+|~~+|\|\|+|\^\^+)"
 """Marks that are often repeated; a run is one token."""
 OTHERS = ("…", "……", r"\*", r"\!", r"\?", "_", "#", "&")
 """What spaCy has as punctuation but is in `RUNS`, or occurs in words."""

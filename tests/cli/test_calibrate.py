@@ -4,7 +4,7 @@ import json
 
 import pytest
 import spacy
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_seqtag.cli import app
@@ -43,12 +43,23 @@ def test_temperatures_are_fitted_and_saved(folder):
     assert int(rows[0][2]) == sum(len(example.reference) for example in toy_examples(before))
 
 
+def test_a_component_without_gold_annotation_is_left_as_it_is(folder):
+    nlp = spacy.blank("en")
+    docs = [Doc(nlp.vocab, words=["Anna", "lives"], tags=["NNP", "VBZ"])]
+    DocBin(docs=docs).to_disk(folder / "tags.spacy")
+    done = calibrate(folder / "pipeline", folder / "tags.spacy", folder / "tags")
+    assert done.exit_code == 0, done.output
+    assert "ner is left as it is" in " ".join(done.output.split())
+    saved = spacy.load(folder / "tags")
+    assert saved.get_pipe("ner").cfg["temperature"] == 1.0 != saved.get_pipe("tagger").cfg["temperature"]
+
+
 @pytest.mark.parametrize(
     ("pipeline", "corpus", "message"),
     [
         ("pipeline", "no-corpus", "no-corpus has no dev.spacy"),
         ("no-pipeline", "corpus", "no-pipeline"),
-        ("blank", "corpus", "has neither seqtag_tagger nor seqtag_ner"),
+        ("blank", "corpus", "has no seqtag_tagger or seqtag_ner that can be calibrated"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_written(folder, pipeline, corpus, message):

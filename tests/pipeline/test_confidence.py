@@ -8,7 +8,7 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.cli.find_threshold import find_threshold
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, Token
 from spacy.training import Example
 
 from spacy_seqtag.models.types import Transitions
@@ -120,15 +120,31 @@ def test_nothing_is_kept_unless_it_is_asked_for(trained):
     assert not trained(TEXTS[0]).spans
 
 
-def test_what_was_there_before_gets_no_probability(trained):
+@pytest.mark.parametrize("tag", ["FW", "NNP"])
+def test_what_was_there_before_gets_no_probability(trained, tag):
     nlp = with_confidence(trained)
     doc = nlp.make_doc(TEXTS[0])
-    doc[0].tag_ = "FW"
+    doc[0].tag_ = tag
     doc.ents = [Span(doc, 0, 1, label="OLD")]
     doc = nlp(doc)
     assert doc[0]._.tag_score is None
     assert doc[0]._.ent_score is None
     assert len(doc.spans["tags"]) == len(doc) - 1
+
+
+def test_tokens_that_were_merged_have_no_probability(trained):
+    doc = with_confidence(trained)(TEXTS[0])
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+    assert [token._.tag_score for token in doc] == [None] * len(doc)
+
+
+def test_the_extension_of_the_user_stays(trained):
+    Token.set_extension("ent_score", default="mine", force=True)
+    try:
+        assert with_confidence(trained)(TEXTS[0])[0]._.ent_score == "mine"
+    finally:
+        Token.remove_extension("ent_score")
 
 
 def test_entities_under_the_threshold_are_not_set(trained):
@@ -206,6 +222,17 @@ def test_calibration_counts_what_is_right_as_precision_does(trained):
     scores = nlp.evaluate([Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples])
     assert done.accuracy == pytest.approx(scores["ents_p"])
     assert done.annotations == 9
+
+
+def test_calibration_leaves_out_what_the_documents_had(trained):
+    nlp = with_confidence(trained)
+    examples = toy_examples(nlp)
+    for example in examples:
+        if nlp.pipe_names[0] == "tok2vec":
+            nlp.get_pipe("tok2vec")(example.predicted)
+    expected = calibrate(nlp.get_pipe("ner"), examples)
+    examples[0].predicted.ents = [Span(examples[0].predicted, 0, 2, label="PER")]
+    assert calibrate(nlp.get_pipe("ner"), examples).annotations == expected.annotations - 1
 
 
 def test_a_temperature_is_saved(trained, tmp_path):

@@ -38,6 +38,15 @@ def test_blocked_tokens_stay_blocked_when_entities_are_replaced(trained, monkeyp
     assert [token.ent_iob_ for token in doc[0:2]] == ["B", "B"]
 
 
+def test_no_entity_goes_on_over_blocked_whitespace(trained):
+    doc = trained.make_doc("Anna Lee lives in New \n\n York .")
+    (space,) = (token.i for token in doc if token.is_space)
+    doc.set_ents([], blocked=[doc[space : space + 1]])
+    doc = trained(doc)
+    assert doc[space].ent_iob_ == "B"
+    assert all(space not in range(ent.start, ent.end) for ent in doc.ents)
+
+
 def test_it_is_a_setting_of_the_component():
     assert spacy.blank("en").add_pipe("seqtag_ner", config={"overwrite": True}).overwrite
     assert not spacy.blank("en").add_pipe("seqtag_ner").overwrite

@@ -123,6 +123,16 @@ def test_every_missing_file_is_named(checked, tmp_path):
     spacy.load(checked)
 
 
+def test_damaged_checksums(checked):
+    path = checked / "checksums.json"
+    content = path.read_bytes()
+    path.write_bytes(content[:10])
+    try:
+        assert_error_names(path, checked, "damaged")
+    finally:
+        path.write_bytes(content)
+
+
 def test_components_that_are_left_out_are_not_checked(checked, tmp_path):
     folder = shutil.copytree(checked, tmp_path / "pipeline")
     shutil.rmtree(folder / "ner")

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import spacy
@@ -115,6 +116,17 @@ with written_aside(sys.argv[1]) as folder:
     (folder / "model").write_text("half of the n")
     os._exit(9)
 """
+
+
+def test_the_folder_of_the_process_stays_where_it_is(trained, tmp_path, monkeypatch):
+    nlp = save_safely(make_nlp("shared").from_bytes(trained.to_bytes()))
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf8")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        nlp.to_disk(".")
+    assert {path.name for path in Path(".").iterdir()} >= {"mine.txt", "meta.json", "ner", "checksums.json"}
+    assert not any(path.name.startswith(".") for path in tmp_path.iterdir())
+    assert annotations(spacy.load(tmp_path).pipe(TEXTS)) == annotations(trained.pipe(TEXTS))
 
 
 def test_what_a_killed_process_leaves_does_not_matter(tmp_path):
