@@ -6,7 +6,6 @@ says so.
 """
 
 import copy
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from spacy.language import Language
 
 from .documents import Text, sentences
 from .layers import layers
+from .stopwatch import seconds
 
 BATCH = 32
 """Sentences of a batch of the loop."""
@@ -49,12 +49,6 @@ def peers(nlp: Language, texts: Sequence[Text]) -> dict[str, Callable[[], dict[s
         "Hugging Face loop": lambda: {"pipeline": seconds(lambda: loop(classifier, tokenizer, words))},
         "transformers.pipeline": lambda: {"pipeline": seconds(lambda: annotate(raw))},
     }
-
-
-def seconds(function: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 @torch.no_grad()

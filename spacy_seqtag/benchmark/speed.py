@@ -1,7 +1,8 @@
 """Words per second, latency, stages and limits of pipelines, measured in turns."""
 
-import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -12,7 +13,7 @@ from spacy.language import Language
 from .documents import Text, cut, make_docs
 from .limit import recorded, replay
 from .stages import STAGES, time_stages
-from .stopwatch import Stopwatch
+from .stopwatch import Stopwatch, seconds
 
 SENTENCE = 20
 """Words of the texts that latency is measured on."""
@@ -49,10 +50,7 @@ def pipeline_run(nlp: Language, texts: Sequence[Text], *, batch_size: int | None
 
     def run() -> dict[str, float]:
         docs = list(make_docs(nlp.vocab, texts))
-        start = time.perf_counter()
-        for _ in nlp.pipe(docs, batch_size=batch_size):
-            pass
-        return {"pipeline": time.perf_counter() - start}
+        return {"pipeline": seconds(lambda: deque(nlp.pipe(docs, batch_size=batch_size), maxlen=0))}
 
     return run
 
@@ -77,24 +75,17 @@ class PipelineRun:
         ]
 
     def __call__(self) -> dict[str, float]:
-        seconds = self.annotate()
+        measured = self.annotate()
         watch = Stopwatch(torch.cuda.synchronize if torch.cuda.is_initialized() else lambda: None)
         parts = time_stages(self.nlp, self.texts, batch_size=self.batch_size, watch=watch)
         for stage in STAGES:
-            seconds[f"stage {stage}"] = sum(value for part, value in parts.items() if part.stage == stage)
+            measured[f"stage {stage}"] = sum(value for part, value in parts.items() if part.stage == stage)
         for component in dict.fromkeys(part.component for part in parts):
-            seconds[f"component {component}"] = sum(v for part, v in parts.items() if part.component == component)
+            measured[f"component {component}"] = sum(v for part, v in parts.items() if part.component == component)
         if self.calls:
-            start = time.perf_counter()
-            replay(self.calls)
-            seconds["modules"] = time.perf_counter() - start
-        seconds["latency"] = median(map(self.latency, self.sentences))
-        return seconds
-
-    def latency(self, text: str) -> float:
-        start = time.perf_counter()
-        self.nlp(text)
-        return time.perf_counter() - start
+            measured["modules"] = seconds(partial(replay, self.calls))
+        measured["latency"] = median(seconds(partial(self.nlp, text)) for text in self.sentences)
+        return measured
 
 
 def summarize(rounds: list[dict[str, float]], reference: list[dict[str, float]], *, n_words: int) -> dict[str, Any]:
@@ -106,29 +97,27 @@ def summarize(rounds: list[dict[str, float]], reference: list[dict[str, float]],
         n_words: Words of the documents.
     """
 
-    def middle(name: str) -> float | None:
-        return median(seconds[name] for seconds in rounds) if name in rounds[0] else None
+    def middle(name: str) -> float:
+        return median(each[name] for each in rounds)
 
     def grouped(group: str) -> dict[str, float]:
         return {
-            name.removeprefix(f"{group} "): 1000 * median(seconds[name] for seconds in rounds) / n_words
+            name.removeprefix(f"{group} "): 1000 * middle(name) / n_words
             for name in rounds[0]
             if name.startswith(f"{group} ")
         }
 
-    seconds = middle("pipeline")
-    assert seconds is not None
     summary: dict[str, Any] = {
-        "words_per_second": n_words / seconds,
+        "words_per_second": n_words / middle("pipeline"),
         "ratio": median(b["pipeline"] / a["pipeline"] for a, b in zip(rounds, reference, strict=True)),
         "words_per_second_by_run": [n_words / each["pipeline"] for each in rounds],
     }
     if "latency" in rounds[0]:
-        summary["latency_ms"] = 1000 * median(each["latency"] for each in rounds)
+        summary["latency_ms"] = 1000 * middle("latency")
         summary["latency_ratio"] = median(a["latency"] / b["latency"] for a, b in zip(rounds, reference, strict=True))
         summary["stages"] = grouped("stage")
         summary["components"] = grouped("component")
-    if (modules := middle("modules")) is not None:
-        summary["modules_words_per_second"] = n_words / modules
+    if "modules" in rounds[0]:
+        summary["modules_words_per_second"] = n_words / middle("modules")
         summary["overhead"] = median(each["pipeline"] / each["modules"] - 1 for each in rounds)
     return summary

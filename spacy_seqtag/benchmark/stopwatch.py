@@ -9,6 +9,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def seconds(function: Callable[[], Any]) -> float:
+    """The time that a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
 class Stopwatch:
     """Measures stages that are nested in each other: every moment counts for the innermost one, so the stages add up to
     the whole.

@@ -3,7 +3,6 @@
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,16 +82,13 @@ def measure(folder: Path, path: Path, seen: "Seen | None", gpu_id: int) -> dict[
 
 def words_per_second(nlp: "Language", path: Path, *, n_runs: int = 3) -> float:
     """Median words per second of ``nlp.pipe`` on documents with gold tokens; the evaluation before was the warm-up."""
-    from ..evaluation import examples_with_gold_tokens
+    from ..benchmark.documents import read_texts
+    from ..benchmark.speed import pipeline_run
 
-    speeds = []
-    for _ in range(n_runs):
-        docs = [example.predicted for example in examples_with_gold_tokens(path, nlp)]
-        start = time.perf_counter()
-        for _doc in nlp.pipe(docs):
-            pass
-        speeds.append(sum(map(len, docs)) / (time.perf_counter() - start))
-    return statistics.median(speeds)
+    texts = read_texts(path)
+    annotate = pipeline_run(nlp, texts)
+    n_words = sum(len(text.words) for text in texts)
+    return statistics.median(n_words / annotate()["pipeline"] for _ in range(n_runs))
 
 
 def write_comparison(out: Path, path: Path, results: dict[str, Any]) -> None:

@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 
 OVERALL = ("tag_acc", "ents_p", "ents_r", "ents_f", "ents_per_type", "speed")
 """The scores that are spaCy's own, by spaCy's names."""
-ON_TEXT = {
-    "token_r": "Tokens recovered",
-    "token_p": "Tokens right",
-    "tag_acc": "Tag accuracy",
-    "ents_p": "NER precision",
-    "ents_r": "NER recall",
-    "ents_f": "NER F1",
-}
-"""The scores on running text, with their titles."""
+TITLES = {"tag_acc": "Tag accuracy", "ents_p": "NER precision", "ents_r": "NER recall", "ents_f": "NER F1"}
+"""The scores that are printed first."""
+ON_TEXT = {"token_r": "Tokens recovered", "token_p": "Tokens right", **TITLES}
+"""Those on running text."""
 N_CONFUSIONS = 10
 """How many confusions are printed; all are in the JSON."""
 
@@ -127,10 +122,9 @@ def write_scores(path: Path, scores: dict[str, Any]) -> None:
 def print_scores(scores: dict[str, Any]) -> None:
     """Print the scores as tables, each left out where there is nothing of its kind."""
     confidence = scores["confidence"]
-    titles = {"tag_acc": "Tag accuracy", "ents_p": "NER precision", "ents_r": "NER recall", "ents_f": "NER F1"}
     overall = [
         (title, percent(scores[name]), " to ".join(map(percent, confidence.get(name, ()))))
-        for name, title in titles.items()
+        for name, title in TITLES.items()
         if name in scores
     ]
     if "speed" in scores:
@@ -170,7 +164,7 @@ def print_scores(scores: dict[str, Any]) -> None:
     print_table(("Sentences", "tag accuracy", "NER F1", "sentences"), sentences)
     print_table(("Types confused", "times"), most_confused(scores.get("ents_confusion", {})))
     print_table(("Tags confused", "times"), most_confused(scores.get("tag_confusion", {})))
-    if titles.keys() & scores.keys():
+    if TITLES.keys() & scores.keys():
         print_what_is_left_out(scores)
 
 

@@ -1,6 +1,5 @@
 """`quantize`: a pipeline that computes in int8, and what that costs and gains."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +29,8 @@ def quantize_command(
     The pipeline keeps its weights as they are, and quantizes them whenever it is loaded: it is as large as before, and
     cannot be trained further.
     """
+    from ..pipeline.saving import written_aside
+
     if out.exists():
         msg.fail(f"{out} exists already: give a new folder", exits=1)
     path = None if corpus is None else evaluation_file(corpus)
@@ -39,13 +40,10 @@ def quantize_command(
     except ValueError as err:
         msg.fail(f"Cannot quantize {pipeline!r}", str(err), exits=1)
     out.parent.mkdir(parents=True, exist_ok=True)
-    # Aside first, so that there is either a whole pipeline or none.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        aside = Path(folder) / "pipeline"
+    with written_aside(out) as aside:
         nlp.to_disk(aside)
         if path is not None:
             print(comparison({"before": load_pipeline(pipeline), "in int8": load_pipeline(str(aside))}, path))
-        aside.rename(out)
     msg.good(f"Saved the quantized pipeline to {out}")
 
 

@@ -59,9 +59,8 @@ def calibrate(component: TokenClassifier, examples: Sequence[Example]) -> Calibr
         classes = chains.decode()
         gold = np.concatenate([component.gold_classes(example) for example in batch])[chains.is_word]
         starts, ends = component.segments(classes)
-        followers = np.append(component.followers, True)  # the last for IGNORE, which is -100
         n_wrong, n_open = (np.append(0, np.cumsum(x)) for x in (classes != gold, gold == IGNORE))
-        goes_on = ~followers[np.maximum(np.append(gold, IGNORE), -1)]
+        goes_on = np.append(np.isin(gold, np.flatnonzero(~component.followers)), False)
         right.append((n_wrong[ends] == n_wrong[starts]) & ~goes_on[ends])
         # A word with one class that is possible is of an entity that the document had.
         is_fixed = np.isfinite(chains.scores[starts]).sum(axis=1) == 1

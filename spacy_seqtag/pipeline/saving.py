@@ -150,7 +150,7 @@ def read(reader: Callable[[Path], Any], path: Path) -> None:
         ValueError: If it is missing or cannot be read.
     """
     if not path.exists():
-        raise ValueError(f"{path} is missing: the folder is incomplete. Copy or save the pipeline again")
+        raise missing(path)
     collects_garbage = gc.isenabled()
     try:
         reader(path)
@@ -162,6 +162,11 @@ def read(reader: Callable[[Path], Any], path: Path) -> None:
     finally:
         if collects_garbage:  # srsly turns it off to read, and leaves it off where that fails
             gc.enable()
+
+
+def missing(path: Path) -> ValueError:
+    """The error for a file or folder that is not there."""
+    return ValueError(f"{path} is missing: the folder is incomplete. Copy or save the pipeline again")
 
 
 def safe_saving() -> Callable[[Language], Language]:
@@ -217,7 +222,7 @@ def check(path: Path, exclude: Iterable[str] = ()) -> None:
         if name.split("/")[0] in exclude:
             continue
         if not file.is_file():
-            raise ValueError(f"{file} is missing: the folder is incomplete. Copy or save the pipeline again")
+            raise missing(file)
         if digest(file) != expected:
             raise ValueError(
                 f"{file} is not as it was saved (by spacy-seqtag {saved['spacy-seqtag']}): it is damaged or of another "

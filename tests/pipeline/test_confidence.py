@@ -184,6 +184,13 @@ def test_settings_can_be_changed_when_a_pipeline_is_loaded(trained, tmp_path):
     assert nlp.get_pipe("tagger").overwrite
 
 
+def read(nlp, examples):
+    """Let the predicted documents pass through what comes before the taggers."""
+    if nlp.pipe_names[0] == "tok2vec":
+        for example in examples:
+            nlp.get_pipe("tok2vec")(example.predicted)
+
+
 def overconfident(component, factor):
     """Scores whose probabilities are right at a temperature of `factor`, and examples with annotation drawn so."""
     rng = np.random.default_rng(0)
@@ -216,8 +223,7 @@ def test_calibration_counts_what_is_right_as_precision_does(trained):
         if i % 2:
             reference = example.reference
             reference.ents = [Span(reference, e.start, e.end, label="LOC") for e in reference.ents]
-        if nlp.pipe_names[0] == "tok2vec":
-            nlp.get_pipe("tok2vec")(example.predicted)
+    read(nlp, examples)
     done = calibrate(nlp.get_pipe("ner"), examples)
     scores = nlp.evaluate([Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples])
     assert done.accuracy == pytest.approx(scores["ents_p"])
@@ -227,9 +233,7 @@ def test_calibration_counts_what_is_right_as_precision_does(trained):
 def test_calibration_leaves_out_what_the_documents_had(trained):
     nlp = with_confidence(trained)
     examples = toy_examples(nlp)
-    for example in examples:
-        if nlp.pipe_names[0] == "tok2vec":
-            nlp.get_pipe("tok2vec")(example.predicted)
+    read(nlp, examples)
     expected = calibrate(nlp.get_pipe("ner"), examples)
     examples[0].predicted.ents = [Span(examples[0].predicted, 0, 2, label="PER")]
     assert calibrate(nlp.get_pipe("ner"), examples).annotations == expected.annotations - 1
@@ -244,9 +248,7 @@ def test_a_temperature_is_saved(trained, tmp_path):
 
 def test_nothing_to_calibrate_on(trained):
     empty = [Example(trained.make_doc(text), trained.make_doc(text)) for text in ("", "Anna lives .")]
-    if trained.pipe_names[0] == "tok2vec":
-        for example in empty:
-            trained.get_pipe("tok2vec")(example.predicted)
+    read(trained, empty)
     with pytest.raises(ValueError, match="'tagger' predicts nothing on these documents that has gold tag annotation"):
         calibrate(trained.get_pipe("tagger"), empty)
 
