@@ -26,7 +26,8 @@ def measure_growth(pipelines: Sequence[str], corpus: Path, *, runs: int, **setti
 
     Returns:
         For "document" and "stream", for each pipeline a list with an entry for each size: its ``words``, the median of
-        ``words_per_second``, and the most memory that was resident, ``megabytes``.
+        ``words_per_second``, the most memory that was resident, ``megabytes``, and how far that is above what was
+        resident with the pipeline loaded, ``megabytes_by_tagging``.
     """
     sizes = [("document", {"length": length, "n_words": DOCUMENT_LENGTHS[-1]}, length) for length in DOCUMENT_LENGTHS]
     sizes += [("stream", {"n_words": n_words}, n_words) for n_words in STREAM_LENGTHS]
@@ -36,6 +37,7 @@ def measure_growth(pipelines: Sequence[str], corpus: Path, *, runs: int, **setti
             n_runs = runs if stream["n_words"] < LONG else 1
             result = in_process(name, corpus, runs=n_runs, **stream, **settings)
             speed = median(stream["n_words"] / seconds for seconds in result["seconds"]["runs"])
-            point = {"words": words, "words_per_second": speed, "megabytes": result["megabytes"]["runs"]}
-            growth[kind][name].append(point)
+            memory = result["megabytes"]
+            point = {"words": words, "words_per_second": speed, "megabytes": memory["runs"]}
+            growth[kind][name].append({**point, "megabytes_by_tagging": memory["by tagging"]})
     return growth

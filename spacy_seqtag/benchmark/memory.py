@@ -2,13 +2,21 @@
 
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-STATUS = Path("/proc/self/status")
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def forget_peak() -> None:
+    """Let the peak be what is resident now, where the system can do so, as Linux."""
+    with suppress(OSError):
+        CLEAR.write_text("5")
 
 
 def peak_megabytes() -> float | None:
-    """The most memory that this process has had resident, in 10^6 bytes; None where the system does not say."""
+    """The most memory that this process has had resident since the peak was forgotten, in 10^6 bytes; None where the
+    system does not say."""
     # Not ru_maxrss where there is another way: on Linux it starts with what the parent process has.
     if STATUS.is_file() and (found := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())):
         return int(found[1]) * 1024 / 1e6

@@ -15,6 +15,7 @@ from .load import load_pipeline
 
 N_LOADS = 3
 """How often each pipeline is loaded in a process of its own."""
+BY_TAGGING = "megabytes_by_tagging"
 
 
 def benchmark_command(
@@ -23,10 +24,14 @@ def benchmark_command(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Documents of a batch, not the pipeline's own")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of PyTorch, not its own choice")] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", help="GPU ID, or -1 for the CPU")] = -1,
+    training: Annotated[
+        Path | None,
+        typer.Option(help="A .spacy file, or a folder that `convert` wrote, to time training on, by each one's config"),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Rounds after the warm-up, of which the median counts")] = 5,
     peers: Annotated[
         bool,
-        typer.Option("--peers", help="Beside each pretrained transformer, Hugging Face's own classification on it"),
+        typer.Option("--peers", help="Beside each pretrained transformer, Hugging Face's own classification with it"),
     ] = False,
     growth: Annotated[
         bool, typer.Option("--growth", help="How speed and memory change with the size of documents and streams")
@@ -41,6 +46,10 @@ def benchmark_command(
     path = evaluation_file(corpus) if corpus.exists() else corpus
     if not path.is_file():
         msg.fail(f"There is no corpus at {path}", "Run `python -m spacy_seqtag convert` first.", exits=1)
+    if training is not None and training.is_dir():
+        training /= "train.spacy"
+    if training is not None and not training.is_file():
+        msg.fail(f"There is no corpus at {training}", "Run `python -m spacy_seqtag convert` first.", exits=1)
     loaded = {name: load_pipeline(name, gpu_id) for name in names}
 
     import torch
@@ -74,6 +83,12 @@ def benchmark_command(
         results["pipelines"][name] |= loads
     print(speed_table(results["pipelines"]))
     print(stage_table(results["pipelines"]))
+    if training is not None:
+        try:
+            results["training"] = measure_training(names, training, runs=runs, gpu_id=gpu_id, peers=peers)
+        except ValueError as err:
+            msg.fail(f"Cannot train on {training}", str(err), exits=1)
+        print(training_table(results["training"]["pipelines"]))
     if growth:
         from ..benchmark.growth import measure_growth
 
@@ -103,6 +118,53 @@ def measure_loading(names: list[str], path: Path, settings: dict[str, Any]) -> d
     }
 
 
+def measure_training(names: list[str], path: Path, *, runs: int, gpu_id: int, peers: bool) -> dict[str, Any]:
+    """Train pipelines in turns, for some rounds of as many words, and throw away what they learn.
+
+    Args:
+        names: Their names or folders.
+        path: The DocBin to train on.
+        runs: Number of rounds.
+        gpu_id: The GPU, or -1 for the CPU.
+        peers: Whether to train the peers of each pipeline too.
+
+    Raises:
+        ValueError: If a pipeline cannot be trained on the documents.
+    """
+    from ..benchmark.documents import read_texts
+    from ..benchmark.peers import training_peers
+    from ..benchmark.speed import in_turns, summarize
+    from ..benchmark.training import WORDS, training_run, training_steps
+
+    texts = read_texts(path)
+    n_words = sum(len(text.words) for text in texts)
+    steps = {}
+    for name in names:
+        nlp = load_pipeline(name, gpu_id)
+        steps[name] = training_steps(nlp, path)
+        if peers:
+            steps |= {f"{peer} on {name}": its_steps for peer, its_steps in training_peers(nlp, texts).items()}
+    rounds = in_turns({name: training_run(its_steps) for name, its_steps in steps.items()}, n_runs=runs)
+    results = {name: summarize(rounds[name], rounds[names[0]], n_words=WORDS) for name in steps}
+    for result in results.values():
+        result["epoch_seconds"] = n_words / result["words_per_second"]
+    return {"corpus": {"path": str(path), "words": n_words}, "words_per_round": WORDS, "pipelines": results}
+
+
+def training_table(results: dict[str, Any]) -> str:
+    """Speed of training as a Markdown table; ratios are to the first pipeline."""
+    rows = [
+        [
+            f"`{name}`",
+            number(result["words_per_second"], ",.0f"),
+            number(result["ratio"], ".2f"),
+            number(result["epoch_seconds"], ",.1f"),
+        ]
+        for name, result in results.items()
+    ]
+    return markdown_table(["training", "words/s", "ratio", "s for an epoch"], rows)
+
+
 def speed_table(results: dict[str, Any]) -> str:
     """Speed, latency, loading and memory as a Markdown table; ratios are to the first pipeline."""
     header = [
@@ -112,7 +174,6 @@ def speed_table(results: dict[str, Any]) -> str:
     rows = []
     for name, result in results.items():
         memory = result.get("peak_megabytes", {})
-        grown = memory["runs"] - memory["load"] if memory.get("runs") else None
         cells = [
             number(result["words_per_second"], ",.0f"),
             number(result["ratio"], ".2f"),
@@ -123,7 +184,7 @@ def speed_table(results: dict[str, Any]) -> str:
             number(result.get("load_seconds", {}).get("load"), ".2f"),
             number(result.get("load_seconds", {}).get("load again"), ".2f"),
             number(memory.get("runs"), ",.0f"),
-            number(grown, ",.0f"),
+            number(memory.get("by tagging"), ",.0f"),
         ]
         rows.append([f"`{name}`", *cells])
     return markdown_table(header, rows)
@@ -141,13 +202,13 @@ def stage_table(results: dict[str, Any]) -> str:
 
 
 def growth_tables(growth: dict[str, Any]) -> str:
-    """Words per second, and memory in brackets, by size as Markdown tables."""
+    """Words per second, and in brackets the memory that tagging took, by size as Markdown tables."""
     tables = []
     for kind, by_name in growth.items():
         sizes = [point["words"] for point in next(iter(by_name.values()))]
-        header = [f"words/s (MB) by words of the {kind}", *(f"{size:,}" for size in sizes)]
+        header = [f"words/s (by tagging MB) by words of the {kind}", *(f"{size:,}" for size in sizes)]
         rows = [
-            [f"`{name}`"] + [f"{p['words_per_second']:,.0f} ({number(p['megabytes'], ',.0f')})" for p in points]
+            [f"`{name}`"] + [f"{p['words_per_second']:,.0f} ({number(p[BY_TAGGING], ',.0f')})" for p in points]
             for name, points in by_name.items()
         ]
         tables.append(markdown_table(header, rows))
@@ -155,14 +216,14 @@ def growth_tables(growth: dict[str, Any]) -> str:
 
 
 def growth_plot(growth: dict[str, Any]) -> str:
-    """Words per second and memory by size as an SVG document."""
+    """Words per second and the memory that tagging took, by size as an SVG document."""
     from ..benchmark.plot import Chart, draw
 
     charts = []
-    for title, key in (("words per second", "words_per_second"), ("memory, MB", "megabytes")):
+    for title, key in (("words per second", "words_per_second"), ("MB above the loaded pipeline", BY_TAGGING)):
         for kind, by_name in growth.items():
             lines = {
-                name: [(point["words"], point[key]) for point in points if point[key] is not None]
+                name: [(point["words"], point[key]) for point in points if point[key]]
                 for name, points in by_name.items()
             }
             charts.append(Chart(title, f"words of the {kind}", lines))

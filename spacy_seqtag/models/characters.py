@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from spacy.attrs import ORTH
 from spacy.tokens import Doc
-from thinc.api import Model, xp2torch
+from thinc.api import Model
 from thinc.types import ArgsKwargs, Floats2d, Ints2d
 
 from . import pytorch
 from .empty import skip_empty
-from .shim import construct, module_shim, wrap_module
+from .shim import construct, to_tensor, wrap_module
 from .types import Embed
 from .windows import MAX_PADDED_TOKENS, Window, batch_windows
 
@@ -115,5 +115,4 @@ def init_layer(model: EmbedWords, X: Any = None, Y: Any = None) -> None:
 
 
 def convert_inputs(model: EmbedWords, ids: Ints2d, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], None]]:
-    x = xp2torch(ids, device=module_shim(model).device)
-    return ArgsKwargs(args=(cast(Any, x),), kwargs={}), lambda d_inputs: None
+    return ArgsKwargs(args=(cast(Any, to_tensor(model, ids)),), kwargs={}), lambda d_inputs: None

@@ -9,6 +9,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
+from .lazy import LazyVectors, rows_of, side_by_side
 from .types import Tok2Vec
 
 
@@ -35,7 +36,7 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
     for layer in model.layers:
         layer.initialize(X)
     if X:
-        model.set_dim("nO", sum(layer.predict(X)[0].shape[1] for layer in model.layers), force=True)
+        model.set_dim("nO", sum(rows_of(layer.predict(X))[0].shape[1] for layer in model.layers), force=True)
 
 
 @skip_empty
@@ -43,16 +44,21 @@ def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
-    outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
+    if is_train:
+        outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
+    else:  # what layers keep for a backward pass can go before the next one predicts
+        outputs = tuple(layer.predict(docs) for layer in model.layers)
     tokens = next(i for i, doc in enumerate(docs) if len(doc))
-    bounds = list(pairwise(accumulate((output[tokens].shape[1] for output in outputs), initial=0)))
-    # A document at a time: fresh arrays for all at once cost more than the copies. Of an empty one a listener may give
-    # nothing with the right width.
-    parts = zip(*outputs, strict=True)
+    bounds = list(pairwise(accumulate((rows_of(output)[tokens].shape[1] for output in outputs), initial=0)))
+    # Of an empty document a listener may give nothing with the right width.
+    parts = zip(*map(rows_of, outputs), strict=True)
     empty = ops.alloc2f(0, bounds[-1][1])
-    vectors = [ops.xp.hstack(part) if len(doc) else empty for doc, part in zip(docs, parts, strict=True)]
-    masks = [ops.get_dropout_mask(x.shape, model.attrs["dropout"]) for x in vectors] if is_train else []
-    for x, mask in zip(vectors, masks, strict=False):
+    rows = [side_by_side(ops, part) if len(doc) else empty for doc, part in zip(docs, parts, strict=True)]
+    if not is_train:
+        return LazyVectors(rows), lambda d_output: docs
+    vectors: list[Any] = list(LazyVectors(rows))
+    masks = [ops.get_dropout_mask(x.shape, model.attrs["dropout"]) for x in vectors]
+    for x, mask in zip(vectors, masks, strict=True):
         x *= mask
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:

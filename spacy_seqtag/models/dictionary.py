@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from spacy.attrs import ORTH
 from spacy.lookups import Lookups
 from spacy.tokens import Doc
-from thinc.api import Model, xp2torch
+from thinc.api import Model
 from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
 
 from . import pytorch
-from .shim import construct, module_shim, wrap_module
+from .shim import construct, to_tensor, wrap_module
 from .types import Embed
 
 TABLE = "seqtag_dictionary"
@@ -137,6 +137,5 @@ def init_embed_ids(model: EmbedIds, X: Any = None, Y: Any = None) -> None:
 def convert_inputs(
     model: EmbedIds, inputs: tuple[Ints1d, Floats1d], is_train: bool
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], None]]:
-    device = module_shim(model).device
-    args = tuple(xp2torch(x, device=device) for x in inputs)
-    return ArgsKwargs(args=args, kwargs={}), lambda d_inputs: None
+    args = tuple(to_tensor(model, x) for x in inputs)
+    return ArgsKwargs(args=cast(Any, args), kwargs={}), lambda d_inputs: None

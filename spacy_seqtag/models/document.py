@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from spacy.attrs import LOWER
 from spacy.tokens import Doc
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from .empty import skip_empty
+from .lazy import LazyRows, LazyVectors, Rows, rows_of, side_by_side
 from .types import Tok2Vec
+from .windows import MAX_PADDED_TOKENS
 
 
 def build_document_context(tok2vec: Tok2Vec) -> Tok2Vec:
@@ -32,7 +34,7 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
     tok2vec: Tok2Vec = model.layers[0]
     tok2vec.initialize(X)
     if X:
-        model.set_dim("nO", 2 * tok2vec.predict(X)[0].shape[1], force=True)
+        model.set_dim("nO", 2 * rows_of(tok2vec.predict(X))[0].shape[1], force=True)
 
 
 @skip_empty
@@ -40,27 +42,47 @@ def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     outputs, backprop_tok2vec = model.layers[0](docs, is_train)
-    words = [np.unique(doc.to_array(LOWER), return_inverse=True, return_counts=True)[1:] for doc in docs]
-
-    def mean(x: Floats2d, numbers: Any, counts: Any) -> Floats2d:
-        """The mean over the tokens of a word, at each of them. Its own transpose, so also the gradient of itself.
-
-        Args:
-            x: The vectors of a document's tokens.
-            numbers: The number of each token's word.
-            counts: How many tokens each word has.
-        """
-        of_token = model.ops.asarray1i(numbers)
-        means = model.ops.alloc2f(len(counts), x.shape[1])
-        model.ops.scatter_add(means, of_token, x)
-        means /= model.ops.asarray2f(counts[:, None])
-        return means[of_token]
+    words = [Words(model.ops, doc) for doc in docs]
+    vectors = LazyVectors(
+        [side_by_side(model.ops, [x, w.mean(x)]) for x, w in zip(rows_of(outputs), words, strict=True)]
+    )
+    if not is_train:
+        return vectors, lambda d_output: docs
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
         halves = [model.ops.xp.hsplit(d, 2) for d in d_output]
         backprop_tok2vec(
-            [d + mean(model.ops.as_contig(d_mean), *w) for (d, d_mean), w in zip(halves, words, strict=True)]
+            [d + w.mean(model.ops.as_contig(d_mean))[:] for (d, d_mean), w in zip(halves, words, strict=True)]
         )
         return docs
 
-    return [model.ops.xp.hstack([x, mean(x, *w)]) for x, w in zip(outputs, words, strict=True)], backprop
+    return list(vectors), backprop
+
+
+class Words:
+    """Which tokens of a document are the same word, capitals or not.
+
+    Args:
+        ops: Of the arrays.
+        doc: The document.
+    """
+
+    def __init__(self, ops: Ops, doc: Doc) -> None:
+        self.ops = ops
+        _, numbers, counts = np.unique(doc.to_array(LOWER), return_inverse=True, return_counts=True)
+        self.of_token = ops.asarray1i(numbers)
+        self.counts = ops.asarray2f(counts[:, None])
+
+    def mean(self, x: Rows) -> LazyRows:
+        """The mean over the tokens of a word, at each of them. Its own transpose, so also the gradient of itself.
+
+        Args:
+            x: The vectors of the document's tokens.
+        """
+        length, width = x.shape
+        means = self.ops.alloc2f(len(self.counts), width)
+        for start in range(0, length, MAX_PADDED_TOKENS):
+            part = slice(start, start + MAX_PADDED_TOKENS)
+            self.ops.scatter_add(means, self.of_token[part], x[part])
+        means /= self.counts
+        return LazyRows((length, width), lambda tokens: means[self.of_token[tokens]])

@@ -5,18 +5,17 @@ from functools import partial
 from typing import Any
 
 import torch
-from thinc.api import xp2torch
 from thinc.types import ArgsKwargs, Floats3d
 
 from . import pytorch
 from .pytorch.rnn import Cell
-from .shim import construct, module_shim, to_floats, wrap_module
+from .shim import construct, module_shim, to_floats, to_tensor, wrap_module
 from .types import Encode, EncodePadded, PaddedBatch
 from .windows import with_windows
 
 WINDOW = 128
 """Most tokens that an encoder reads at once, unless it is told otherwise."""
-CONTEXT = 16
+CONTEXT = 8
 """Tokens that a recurrent network or a Transformer reads on each side of those for which it answers."""
 
 
@@ -131,9 +130,8 @@ def convert_inputs(
     model: EncodePadded, batch: PaddedBatch, is_train: bool
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], tuple[Floats3d]]]:
     Xp, lengths = batch
-    device = module_shim(model).device
-    x = xp2torch(Xp, requires_grad=is_train, device=device)
-    mask = torch.arange(x.shape[1], device=device) < xp2torch(lengths, device=device).unsqueeze(1)
+    x = to_tensor(model, Xp, requires_grad=is_train)
+    mask = torch.arange(x.shape[1], device=x.device) < to_tensor(model, lengths).unsqueeze(1)
 
     def to_thinc(d_inputs: ArgsKwargs) -> tuple[Floats3d]:
         return (to_floats(d_inputs.args[0]),)

@@ -1,15 +1,16 @@
 """The models of the components: token vectors in context in, a score for each class out."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
-from thinc.api import Model, chain, with_array, xp2torch
+from thinc.api import Model, chain
 from thinc.types import ArgsKwargs, Floats2d
 
 from .crf import CRF, crf, reset, resized
-from .shim import construct, module_shim, to_floats, wrap_module
+from .shim import construct, module_shim, to_floats, to_tensor, wrap_module
 from .types import Embed, Encode, Scorer, Tok2Vec
+from .windows import with_tokens
 
 Linear = Model[Floats2d, Floats2d]
 
@@ -41,7 +42,7 @@ def linear_head(tok2vec: Tok2Vec, nO: int | None, *further: CRF) -> Scorer:
     linear: Linear = wrap_module(
         "linear", build_linear, init=init_linear, convert_inputs=convert_inputs, nI=width, nO=nO
     )
-    model: Scorer = chain(tok2vec, with_array(linear), *further)
+    model: Scorer = chain(tok2vec, with_tokens(linear), *further)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", linear)
     model.init = init_linear_head
@@ -92,8 +93,8 @@ def init_linear(model: Linear, X: Any = None, Y: Any = None) -> None:
 
 
 def convert_inputs(model: Linear, X: Floats2d, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
-    x = xp2torch(X, requires_grad=is_train, device=module_shim(model).device)
-    return ArgsKwargs(args=(x,), kwargs={}), lambda d_inputs: to_floats(d_inputs.args[0])
+    x = to_tensor(model, X, requires_grad=is_train)
+    return ArgsKwargs(args=(cast(Any, x),), kwargs={}), lambda d_inputs: to_floats(d_inputs.args[0])
 
 
 def build_direct_head(embed: Embed, encode: Encode) -> Scorer:

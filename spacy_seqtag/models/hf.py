@@ -1,8 +1,11 @@
 """The layer around a pretrained transformer, which needs spacy-transformers; :mod:`.pretrained` registers it."""
 
+import mmap
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,16 +13,19 @@ from typing import Any
 import numpy as np
 import srsly
 import torch
-from spacy_transformers.data_classes import HFObjects, WordpieceBatch
+from spacy_transformers.data_classes import HFObjects, TransformerData, WordpieceBatch
+from spacy_transformers.layers import trfs2arrays
 from spacy_transformers.layers.hf_shim import HFShim
+from spacy_transformers.layers.trfs2arrays import forward as forward_arrays
 from thinc.api import Model, get_torch_default_device, xp2torch
 from thinc.layers.pytorchwrapper import forward
-from thinc.types import ArgsKwargs
+from thinc.types import ArgsKwargs, Floats2d, Ragged
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import ModelOutput
 
+from .lazy import LazyRows, LazyVectors, Rows
 from .shim import RestingShim, load_weights, to_floats
-from .windows import Window, batch_windows
+from .windows import MAX_PADDED_TOKENS, Window, batch_windows
 
 MAX_PADDED_PIECES = 4096
 """Most word pieces, padding included, that the transformer predicts at once."""
@@ -178,6 +184,52 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
         )
         state = forward(model, inputs, is_train)[0].last_hidden_state
         if states is None:
-            states = state.new_zeros(*ids.shape, state.shape[2])
+            shape = (*ids.shape, state.shape[2])
+            states = state.new_zeros(shape) if ids.size <= MAX_PADDED_PIECES or state.is_cuda else sparse_zeros(shape)
         states[part] = state
     return BaseModelOutput(last_hidden_state=states), lambda d_output: []
+
+
+def sparse_zeros(shape: tuple[int, ...]) -> torch.Tensor:
+    """Zeros in single precision that take memory only where something else is written: windows of a document differ
+    in their word pieces, and padding all to the longest would take much of the memory."""
+    # The system provides pages once they are written to. NumPy's zeros ask for huge pages, which hold whole windows.
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    memory = mmap.mmap(-1, 4 * prod(shape), **private)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return torch.frombuffer(memory, dtype=torch.float32).view(shape)
+
+
+def pool(pooling: Model[Ragged, Floats2d], grad_factor: float) -> Model[list[TransformerData], list[Floats2d]]:
+    """spacy-transformers' layer that makes a token's vector of those of its word pieces, here where the vectors of long
+    documents are read.
+
+    Args:
+        pooling: Makes a vector of several.
+        grad_factor: Factor of the gradients that the transformer gets.
+    """
+    model: Model[list[TransformerData], list[Floats2d]] = trfs2arrays(pooling, grad_factor)
+    model._func = forward_pooling
+    return model
+
+
+def forward_pooling(
+    model: Model[list[TransformerData], list[Floats2d]], data: list[TransformerData], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[TransformerData]]]:
+    if is_train or sum(len(d.align) for d in data) <= MAX_PADDED_TOKENS:
+        output: tuple[list[Floats2d], Callable[[Any], Any]] = forward_arrays(model, data, is_train)
+        return output
+
+    def rows(of_doc: TransformerData) -> Rows:
+        if not len(of_doc.align):
+            return model.ops.alloc2f(0, 0)
+
+        def read(tokens: slice) -> Floats2d:
+            part = replace(of_doc, align=of_doc.align[tokens])
+            vectors: Floats2d = forward_arrays(model, [part], False)[0][0]
+            return vectors
+
+        return LazyRows((len(of_doc.align), of_doc.width), read)
+
+    return LazyVectors([rows(of_doc) for of_doc in data]), lambda d_output: []

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy.tokens import Doc, Span
-from thinc.api import Model
+from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from .types import Tok2Vec
+
+NEEDS_TRANSFORMERS = "pretrained transformers need a further package: pip install 'spacy-seqtag[transformers]'"
 
 
 def build_transformer_model(
@@ -42,9 +44,7 @@ def build_transformer_model(
 
         from .hf import replace_layer
     except ImportError:
-        raise ImportError(
-            "pretrained transformers need a further package: pip install 'spacy-seqtag[transformers]'"
-        ) from None
+        raise ImportError(NEEDS_TRANSFORMERS) from None
     model: Model[list[Doc], Any] = TransformerModel(
         name, get_spans, dict(tokenizer_config), dict(transformer_config), mixed_precision, dict(grad_scaler_config)
     )
@@ -79,8 +79,7 @@ def build_tok2vec_transformer(
         pooling: Makes a token's vector of those of its word pieces.
         grad_factor: Factor of the gradients that the transformer gets.
     """
-    from spacy_transformers.layers import split_trf_batch, trfs2arrays
-    from thinc.api import chain
+    from spacy_transformers.layers import split_trf_batch
 
     transformer = build_transformer_model(
         name,
@@ -92,8 +91,36 @@ def build_tok2vec_transformer(
         mixed_layers,
         learn_rate_scale,
     )
+    from .hf import pool
+
     # A chain of chains, which is the structure that `nlp.replace_listeners` saves.
-    model: Tok2Vec = chain(chain(transformer, split_trf_batch()), trfs2arrays(pooling, grad_factor))
+    model: Tok2Vec = chain(chain(transformer, split_trf_batch()), pool(pooling, grad_factor))
+    return model
+
+
+def build_transformer_listener(
+    pooling: Model[Ragged, Floats2d], grad_factor: float = 1.0, upstream: str = "*"
+) -> Tok2Vec:
+    """``spacy-transformers.TransformerListener.v1``, with bounded memory: where what comes next reads a part at a time,
+    as the encoders and the linear heads of this package do, the vectors of long documents are made a part at a time.
+
+    Args:
+        pooling: Makes a token's vector of those of its word pieces.
+        grad_factor: Factor of the gradients that the transformer gets.
+        upstream: Name of the transformer component, "*" for any.
+
+    Raises:
+        ImportError: If spacy-transformers is not installed.
+    """
+    try:
+        from spacy_transformers.layers import TransformerListener
+
+        from .hf import pool
+    except ImportError:
+        raise ImportError(NEEDS_TRANSFORMERS) from None
+    listener = TransformerListener(upstream_name=upstream)
+    model: Tok2Vec = chain(listener, pool(pooling, grad_factor))
+    model.set_ref("listener", listener)
     return model
 
 

@@ -9,6 +9,7 @@ from io import BytesIO
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import srsly
 import torch
 from thinc.api import Model, Optimizer, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
@@ -16,6 +17,7 @@ from thinc.layers.pytorchwrapper import forward
 from thinc.shims import Shim
 from thinc.types import ArgsKwargs, FloatsXd
 
+from .pytorch.prepared import forget
 from .quantization import quantized
 
 Dims = dict[str, int]
@@ -24,6 +26,12 @@ if hasattr(os, "register_at_fork"):
     # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`; waiting for it, the
     # first matrix product would never end. The processes share the cores, so one thread each is right anyway.
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
+
+SMALL = 50_000_000
+"""Weights times tokens up to which a module predicts with one thread. That is about a millisecond of work, and less for
+each of several threads than it takes to wake them up and to wait for the last at every step of a recurrent network:
+on a machine that has other things to do, many times longer."""
 
 
 @cache
@@ -84,9 +92,10 @@ class RestingShim(PyTorchShim):
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Half precision, where it is asked for and the device computes in it."""
-        device = self.device.type
-        if self.mixed_precision and (device == "cuda" or (device == "cpu" and has_bfloat16())):
-            return torch.autocast(device)
+        if self.mixed_precision:
+            device = self.device.type
+            if device == "cuda" or (device == "cpu" and has_bfloat16()):
+                return torch.autocast(device)
         return nullcontext()
 
     def finish_update(self, optimizer: Optimizer) -> None:
@@ -100,6 +109,7 @@ class RestingShim(PyTorchShim):
                 if updated.data_ptr() != parameter.data_ptr():
                     parameter.data.copy_(updated)
             parameter.grad = None
+        forget(self.module)  # PyTorch has not seen the weights change
         self._grad_scaler.update()
 
     @contextmanager
@@ -142,13 +152,45 @@ class ModuleShim(RestingShim):
     def __init__(self, build: Callable[..., torch.nn.Module]) -> None:
         super().__init__(None)
         self.build = build
+        self.on = get_torch_default_device()
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the module."""
+        return self.on
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        super().to_device(device_type, device_id)
+        self.on = torch.device("cuda", device_id) if device_type == "gpu" else torch.device("cpu")
 
     def construct(self, dims: Dims) -> None:
         """Build the module with fresh weights, on the device in use."""
         self.renew_id()
         self.cfg = dict(dims)
         self.int8 = None
-        self._model = self.build(**dims).to(get_torch_default_device()).eval()
+        self.on = get_torch_default_device()
+        self._model = self.build(**dims).to(self.on).eval()
+        self.n_weights = sum(weights.numel() for weights in self._model.parameters())
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        n_threads = torch.get_num_threads()
+        if n_threads == 1 or not self.is_small(inputs.args[0]):
+            return super().predict(inputs)
+        # This is of the calling thread only, but for others that call PyTorch for the first time just now.
+        torch.set_num_threads(1)
+        try:
+            return super().predict(inputs)
+        finally:
+            torch.set_num_threads(n_threads)
+
+    def is_small(self, x: Any) -> bool:
+        """Whether predicting is too little work for several threads.
+
+        Args:
+            x: The module's input: vectors, or rows of an embedding.
+        """
+        n_tokens = x.numel() // x.shape[-1] if x.is_floating_point() else x.numel()
+        return bool(n_tokens * self.n_weights <= SMALL)
 
     def to_bytes(self) -> bytes:
         state = BytesIO()
@@ -233,7 +275,17 @@ def convert_outputs(
 
 def to_floats(x: torch.Tensor) -> Any:
     """A tensor of floats as an array of Thinc's, which shares its memory."""
-    return torch2xp(x)
+    # For a sentence the case distinctions of Thinc's functions cost more than what they distinguish.
+    return x.detach().numpy() if x.device.type == "cpu" else torch2xp(x)
+
+
+def to_tensor(model: Model[Any, Any], x: Any, *, requires_grad: bool = False) -> torch.Tensor:
+    """An array of Thinc's as a tensor on the device of the module of a model that :func:`wrap_module` made; where it is
+    there already, they share their memory."""
+    device = module_shim(model).device
+    if isinstance(x, np.ndarray) and device.type == "cpu":
+        return torch.from_numpy(x).requires_grad_(requires_grad)
+    return xp2torch(x, requires_grad=requires_grad, device=device)
 
 
 def module_shim(model: Model[Any, Any]) -> ModuleShim:

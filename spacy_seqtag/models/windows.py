@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from thinc.api import Model
+from thinc.layers.with_array import forward as forward_array
+from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d, Floats3d
 
+from .lazy import Rows, rows_of
 from .types import Encode, EncodePadded, PaddedBatch
 
 MAX_PADDED_TOKENS = 8192
@@ -101,12 +104,13 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     layer: EncodePadded = model.layers[0]
     nO = model.get_dim("nO")
-    lengths = [len(x) for x in X]
+    rows = rows_of(X)
+    lengths = [len(x) for x in rows]
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
     Y = [model.ops.alloc2f(length, nO, zeros=False) for length in lengths]
     backprops = []
     for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
-        Yp, backprop_batch = layer(pad(model, X, batch), is_train)
+        Yp, backprop_batch = layer(pad(model, rows, batch), is_train)
         for y, w in zip(Yp, batch, strict=True):
             Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
         if is_train:
@@ -125,8 +129,47 @@ def forward(
     return Y, backprop
 
 
-def pad(model: Encode, X: list[Floats2d], batch: list[Window]) -> PaddedBatch:
+def pad(model: Encode, X: Sequence[Rows], batch: list[Window]) -> PaddedBatch:
     Xp: Floats3d = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, model.get_dim("nI"))
     for xp, w in zip(Xp, batch, strict=True):
         xp[: w.end - w.start] = X[w.sequence][w.start : w.end]
     return Xp, model.ops.asarray1i([w.end - w.start for w in batch])
+
+
+def with_tokens(layer: Model[Floats2d, Floats2d]) -> Encode:
+    """Apply a layer that looks at each token on its own to a list of sequences, as Thinc's ``with_array`` does, but
+    predict in bounded memory.
+
+    Args:
+        layer: The layer.
+    """
+    return Model(
+        f"with_tokens({layer.name})",
+        forward_tokens,
+        init=init_array,
+        layers=[layer],
+        dims={"nI": layer.maybe_get_dim("nI"), "nO": layer.maybe_get_dim("nO")},
+        attrs={"pad": 0},
+    )
+
+
+def forward_tokens(
+    model: Encode, X: list[Floats2d], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
+    layer: Model[Floats2d, Floats2d] = model.layers[0]
+    rows = rows_of(X)
+    lengths = [len(x) for x in rows]
+    if is_train or sum(lengths) <= MAX_PADDED_TOKENS:
+        output: tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]] = forward_array(
+            model, list(X), is_train
+        )
+        return output
+    Y = [model.ops.alloc2f(length, model.get_dim("nO"), zeros=False) for length in lengths]
+    windows = cut_windows(lengths, size=MAX_PADDED_TOKENS, context=0)
+    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
+        y = layer.predict(model.ops.xp.concatenate([rows[w.sequence][w.start : w.end] for w in batch]))
+        start = 0
+        for w in batch:
+            Y[w.sequence][w.start : w.end] = y[start : start + w.end - w.start]
+            start += w.end - w.start
+    return Y, lambda dY: []

@@ -34,11 +34,11 @@ class Chains(NamedTuple):
 
     def decode(self) -> NDArray[np.int64]:
         """The best valid sequences. *Shape:* ``(words,)``."""
-        if any(t[np.isfinite(t)].any() for t in self.transitions):
-            return viterbi(self.scores, self.lengths, self.transitions)
         if not any(t.any() for t in self.transitions):
             best: NDArray[np.int64] = self.scores.argmax(axis=1)
             return best
+        if any(t[np.isfinite(t)].any() for t in self.transitions):
+            return viterbi(self.scores, self.lengths, self.transitions)
         # Without preferences between valid sequences, the best class of each word is best where that is valid. Where it
         # is not, words are joined into pieces, which are decoded as if nothing was known of the words beside them. No
         # valid sequence can score higher than such pieces do, so once they fit together, they are the best one.

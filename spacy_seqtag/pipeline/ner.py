@@ -1,6 +1,8 @@
 """The named entity recognizer: sets ``doc.ents``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -90,7 +92,7 @@ class SeqNER(TokenClassifier):
 
     @property
     def constraints(self) -> Transitions:
-        return self.scheme.constraints(len(self.labels))
+        return constraints_of(self.scheme, len(self.labels))
 
     @property
     def followers(self) -> NDArray[np.bool_]:
@@ -149,29 +151,48 @@ class SeqNER(TokenClassifier):
             predictions: What :meth:`predict` returned for them.
         """
         ids = self.string_ids(self.labels)
-        for doc, (classes, confidences) in zip(docs, predictions, strict=True):
-            labels = ids(doc.vocab)
+        for doc, (starts, ends, types), (_, confidences) in zip(
+            docs, self.entities(predictions), predictions, strict=True
+        ):
+            labels = ids(doc.vocab)[types]
             blocked = [doc[i : i + 1] for i in np.flatnonzero(is_blocked(doc)).tolist()]
             present = () if self.overwrite else doc.ents
-            starts, ends, types = self.scheme.entities(classes)
-            is_present = np.zeros(len(doc), dtype="bool")
+            is_new = np.ones(len(starts), dtype="bool")
             for ent in present:
-                is_present[ent.start : ent.end] = True
-            is_new = ~is_present[starts]
+                is_new &= (starts < ent.start) | (starts >= ent.end)
             if confidences is not None:
                 is_new &= confidences >= self.threshold
             new = [
                 Span(doc, start, end, label=label)
-                for start, end, label in zip(*(x[is_new].tolist() for x in (starts, ends, labels[types])), strict=True)
+                for start, end, label in zip(*(x[is_new].tolist() for x in (starts, ends, labels)), strict=True)
             ]
             doc.set_ents([*present, *new], blocked=blocked)
             if confidences is not None:
                 self.set_scores(doc, new, confidences[is_new])
 
+    def entities(self, predictions: Sequence[Prediction]) -> Iterator[tuple[NDArray[np.int64], ...]]:
+        """The entities of each document as :meth:`Scheme.entities` has them. They are found in all documents at once,
+        since no entity of a valid sequence goes on in the next document."""
+        if not predictions:
+            return
+        after = np.cumsum([len(classes) for classes, _ in predictions])
+        starts, ends, types = self.scheme.entities(np.concatenate([classes for classes, _ in predictions]))
+        bounds = [0, *np.searchsorted(starts, after).tolist()]
+        for offset, (first, last) in zip([0, *after.tolist()], pairwise(bounds), strict=False):
+            yield starts[first:last] - offset, ends[first:last] - offset, types[first:last]
+
+
+@cache
+def constraints_of(scheme: Scheme, n_types: int) -> Transitions:
+    """The constraints of a scheme, made once."""
+    return scheme.constraints(n_types)
+
 
 def is_blocked(doc: Doc) -> NDArray[np.bool_]:
     """Which tokens may be in no entity. spaCy marks them as the beginning of one without a type. *Shape:*
     ``(tokens,)``."""
+    if not doc.has_annotation("ENT_IOB"):
+        return np.zeros(len(doc), dtype="bool")
     iob, types = np.asarray(doc.to_array([ENT_IOB, ENT_TYPE])).T
     blocked: NDArray[np.bool_] = (iob == 3) & (types == 0)
     return blocked

@@ -1,6 +1,7 @@
 """The best sequence of classes under transition scores."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,24 +25,20 @@ def viterbi(scores: NDArray[np.floating], lengths: Sequence[int], transitions: T
     path = np.empty(len(order), dtype="int64")
     if not n_active:
         return path
-    starts = np.cumsum([0, *n_active])
-    by_step = scores[order].astype("float64")  # the sums over long documents are large
-    came_from = np.zeros(by_step.shape, dtype="int16")
-    current = np.empty(n_active[0], dtype="int64")
-    best = by_step[: n_active[0]] + transitions.start
-    for step in range(1, len(n_active) + 1):
-        active = n_active[step] if step < len(n_active) else 0
-        current[active : len(best)] = (best[active:] + transitions.end).argmax(axis=1)
-        if active:
-            rows = slice(starts[step], starts[step + 1])
-            through = best[:active, :, None] + transitions.between
-            came_from[rows] = through.argmax(axis=1)
-            best = through.max(axis=1) + by_step[rows]
-    for step in range(len(n_active) - 1, -1, -1):
-        active = n_active[step]
-        rows = slice(starts[step], starts[step + 1])
-        path[rows] = current[:active]
-        current[:active] = came_from[rows][np.arange(active), current[:active]]
+    # Of each token and class: the score of the best path to it.
+    best = scores[order].astype("float64")  # the sums over long documents are large
+    steps = [slice(start, end) for start, end in pairwise(np.cumsum([0, *n_active]).tolist())]
+    reached = [best[step] for step in steps]
+    reached[0] += transitions.start
+    for before, at in pairwise(reached):
+        at += np.maximum.reduce(before[: len(at), :, None] + transitions.between, axis=1)
+    # The way back asks for the best class before one that is known, not before each of them.
+    into = np.ascontiguousarray(transitions.between.T)
+    following = np.empty(0, dtype="int64")
+    for step, at in zip(reversed(steps), reversed(reached), strict=True):
+        at[: len(following)] += into[following]
+        at[len(following) :] += transitions.end
+        following = path[step] = at.argmax(axis=1)
     classes = np.empty_like(path)
     classes[order] = path
     return classes

@@ -10,7 +10,7 @@ import srsly
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_seqtag.benchmark import growth, process
+from spacy_seqtag.benchmark import growth, process, training
 from spacy_seqtag.benchmark.stages import STAGES
 from spacy_seqtag.cli import app
 
@@ -25,7 +25,9 @@ def folder(tmp_path_factory):
     nlp = spacy.blank("en")
     nlp.add_pipe("tagger")
     toy.initialize(nlp).to_disk(folder / "built_in")
-    DocBin(docs=[example.reference for example in toy.toy_examples(nlp)]).to_disk(folder / "dev.spacy")
+    for split, text in {"dev": toy.TOY, "train": toy.TOY, "other": "Ha|UH|O"}.items():
+        examples = toy.toy_examples(nlp, text)
+        DocBin(docs=[example.reference for example in examples]).to_disk(folder / f"{split}.spacy")
     return folder
 
 
@@ -40,6 +42,7 @@ def benchmark(folder, monkeypatch):
         monkeypatch.setattr(growth, "in_process", here)
         monkeypatch.setattr(growth, "DOCUMENT_LENGTHS", (2, 20))
         monkeypatch.setattr(growth, "STREAM_LENGTHS", (10, 40))
+        monkeypatch.setattr(training, "WORDS", 40)
         result = CliRunner().invoke(app, ["benchmark", *map(str, args)])
         assert result.exit_code == int(fails), result.output
         return result.output
@@ -48,7 +51,7 @@ def benchmark(folder, monkeypatch):
 
 
 def test_tables_and_json(benchmark, folder):
-    command = ["built_in", "ours", "--corpus", "dev.spacy", "--runs", 2, "--growth", "--peers"]
+    command = ["built_in", "ours", "--corpus", "dev.spacy", "--runs", 2, "--growth", "--peers", "--training", "."]
     output = benchmark(*command, "--plot", "out/growth.svg", "--output", "out/speed.json")
     results = srsly.read_json(folder / "out" / "speed.json")
     n_words = sum(len(text.split()) for text in toy.TEXTS)
@@ -65,11 +68,18 @@ def test_tables_and_json(benchmark, folder):
     ours = results["pipelines"]["ours"]
     assert ours["modules_words_per_second"] > 0
     assert set(ours["components"]) == {"tokenizer", "nlp.pipe", "tok2vec", "tagger", "ner"}
+    assert results["training"]["corpus"] == {"path": "train.spacy", "words": n_words}
+    assert list(results["training"]["pipelines"]) == ["built_in", "ours"]
+    for name, result in results["training"]["pipelines"].items():
+        speed, seconds = result["words_per_second"], result["epoch_seconds"]
+        assert speed * seconds == pytest.approx(n_words)
+        assert f"`{name}` | {speed:,.0f} | {result['ratio']:.2f} | {seconds:,.1f} |" in output
     for kind, sizes in (("document", [2, 20]), ("stream", [10, 40])):
         for name in ("built_in", "ours"):
             points = results["growth"][kind][name]
             assert [point["words"] for point in points] == sizes
-            assert all(point["words_per_second"] > 0 and point["megabytes"] > 0 for point in points)
+            assert all(point["words_per_second"] > 0 for point in points)
+            assert all(0 <= point["megabytes_by_tagging"] < point["megabytes"] for point in points)
     root = ElementTree.parse(folder / "out" / "growth.svg").getroot()
     assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 8  # speed and memory, of two, in two ways
 
@@ -81,6 +91,8 @@ def test_tables_and_json(benchmark, folder):
         (["nobody", "--corpus", "dev.spacy"], "'nobody'"),
         (["built_in", "--corpus", "built_in/meta.json"], "meta.json is no DocBin"),
         (["built_in", "--corpus", "dev.spacy", "--plot", "a.svg"], "--growth"),
+        (["built_in", "--corpus", "dev.spacy", "--training", "nowhere.spacy"], "nowhere.spacy"),
+        (["ours", "--corpus", "dev.spacy", "--runs", "1", "--training", "other.spacy"], "'UH' in the training data"),
     ],
 )
 def test_errors(args, message, benchmark):

@@ -1,15 +1,21 @@
 """The pretrained transformer: batches of windows, and documents of any length."""
 
+import mmap
+from pathlib import Path
+
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc
-from spacy_transformers.architectures import create_TransformerModel_v3
+from spacy_transformers import Transformer
+from spacy_transformers.architectures import create_TransformerModel_v3, transformer_listener_tok2vec_v1
 from spacy_transformers.span_getters import configure_strided_spans
-from thinc.api import Config
+from thinc.api import Config, reduce_first, reduce_max, reduce_mean
 
 from spacy_seqtag.models import hf
-from spacy_seqtag.models.pretrained import build_transformer_model
+from spacy_seqtag.models.lazy import rows_of
+from spacy_seqtag.models.pretrained import build_transformer_listener, build_transformer_model
 
 from ..conftest import transformer_config
 
@@ -51,6 +57,44 @@ def test_predictions_equal_those_of_spacy_transformers(docs, tiny_bert, monkeypa
         atol=1e-5,
     )
     np.testing.assert_array_equal(predicted.align.dataXd, expected.align.dataXd)
+
+
+@pytest.mark.parametrize("pooling", [reduce_mean, reduce_first, reduce_max])
+def test_a_listener_reads_long_documents_in_parts(docs, tiny_bert, monkeypatch, pooling):
+    monkeypatch.setattr(hf, "MAX_PADDED_TOKENS", 8)
+    monkeypatch.setattr(hf, "MAX_PADDED_PIECES", 100)
+    if pooling is reduce_mean:  # others take no words without a word piece
+        docs.append(Doc(docs[0].vocab, words=["a", "\u200b", "\n", *["\u200b"] * 40, "window"]))
+        docs.append(Doc(docs[0].vocab, words=["\n"] * 20))
+    transformer = Transformer(docs[0].vocab, build(build_transformer_model, tiny_bert))
+    transformer.set_annotations(docs, transformer.predict(docs))
+    models = transformer_listener_tok2vec_v1(pooling()), build_transformer_listener(pooling())
+    for model in models:
+        model.get_ref("listener").set_dim("nO", 32)
+    expected, lazy = (model.predict(docs) for model in models)
+    for rows, whole, vectors in zip(rows_of(lazy), lazy, expected, strict=True):
+        assert len(rows) == len(whole) == len(vectors)
+        if len(rows) > 7:
+            np.testing.assert_array_equal(whole, vectors)
+            np.testing.assert_array_equal(rows[7:100], vectors[7:100])
+
+
+def test_padding_of_long_documents_is_zero_and_takes_no_memory(tiny_bert):
+    zeros = hf.sparse_zeros((1000, 1000, 10))
+    assert zeros.dtype == torch.float32
+    before = resident_bytes()
+    zeros[:, :10] = 1.0
+    if before is not None:
+        assert resident_bytes() - before < 0.5 * zeros.nbytes
+    assert zeros.sum() == 100_000
+    part = zeros[1:2]
+    del zeros
+    assert part.sum() == 100
+
+
+def resident_bytes():
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * mmap.PAGESIZE if status.is_file() else None
 
 
 def test_updates_reach_the_transformer(docs, tiny_bert):

@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pytest
 import srsly
+import torch
 from thinc.api import Adam
 
+from spacy_seqtag.models import shim
 from spacy_seqtag.models.encoders import build_rnn
 from spacy_seqtag.models.shim import module_shim
 
@@ -70,6 +72,45 @@ def test_parameters_stay_where_they_are_in_memory(model):
     for _ in range(3):
         step(model, optimizer)
     assert [p.data_ptr() for p in module.parameters()] == before
+
+
+def test_each_step_and_average_is_predicted_with(model):
+    optimizer = Adam(0.1, use_averages=True)
+    module = module_shim(model.layers[0]).module
+    x = torch.from_numpy(X[0]).unsqueeze(0)
+    mask = torch.ones(1, 4, dtype=torch.bool)
+
+    def check():
+        np.testing.assert_allclose(model.predict(X)[0], module(x, mask)[0].detach().numpy(), atol=1e-6)
+
+    for of_averages in (False, False, True, True, False, True):
+        step(model, optimizer)
+        with model.use_params(optimizer.averages if of_averages else {}):
+            check()
+
+
+@pytest.mark.parametrize(("n_tokens", "n_threads"), [(100, 1), (101, 3)])
+def test_little_work_is_done_by_one_thread(model, monkeypatch, n_tokens, n_threads):
+    layer_shim = module_shim(model.layers[0])
+    monkeypatch.setattr(shim, "SMALL", 100 * sum(weights.numel() for weights in layer_shim.module.parameters()))
+    seen = []
+    layer_shim.module.register_forward_hook(lambda *call: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        model.predict([np.ones((n_tokens, 3), dtype="float32")])
+        assert seen == [n_threads]
+        assert torch.get_num_threads() == 3
+        layer_shim.module.register_forward_hook(fail)
+        with pytest.raises(ZeroDivisionError):
+            model.predict(X)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def fail(*call):
+    raise ZeroDivisionError
 
 
 class Malicious:

@@ -4,8 +4,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from .rnn import reorder, reversed_order
+from .prepared import prepared
+from .rnn import read, reorder, reversed_order
 
 PAD_CHARACTER = 0
 """Row of the padding; its vector is zero and stays zero."""
@@ -44,8 +46,40 @@ class CharCNN(nn.Module):
         Returns:
             *Shape:* ``(words, width)``.
         """
+        if not torch.is_grad_enabled() and not self.training:
+            return self.look_up(ids)
         x = self.convolution(self.dropout(self.embedding(ids)).transpose(1, 2))
         return cast(Tensor, x.masked_fill((ids == PAD_CHARACTER).unsqueeze(1), -torch.inf).amax(dim=2))
+
+    def look_up(self, ids: Tensor) -> Tensor:
+        """The same without a matrix product: what each character contributes at each place under the filters is
+        computed once, and looked up."""
+        weights = [self.embedding.weight, *self.convolution.parameters()]
+        contributions = prepared(self, weights, torch.float32, contributions_of_characters)
+        (size,) = self.convolution.kernel_size
+        place = torch.arange(size, device=ids.device) * len(self.embedding.weight)
+        under_filters = torch.constant_pad_nd(ids, (size // 2, size // 2), PAD_CHARACTER).unfold(1, size, 1) + place
+        x = functional.embedding_bag(under_filters.flatten(0, 1), contributions, mode="sum")
+        return x.view(*ids.shape, -1).amax(dim=1)
+
+
+def contributions_of_characters(embedding: Tensor, filters: Tensor, bias: Tensor) -> Tensor:
+    """What each character contributes to the filters at each place under them. The bias is contributed by the character
+    in the middle; where that is padding, the filters are not to be looked at, which ``-inf`` says.
+
+    Args:
+        embedding: *Shape:* ``(rows, embedding_width)``.
+        filters: *Shape:* ``(width, embedding_width, kernel_size)``.
+        bias: *Shape:* ``(width,)``.
+
+    Returns:
+        *Shape:* ``(kernel_size * rows, width)``.
+    """
+    contributions = embedding @ filters.permute(2, 1, 0)
+    middle = contributions[len(contributions) // 2]
+    middle += bias
+    middle[PAD_CHARACTER] = -torch.inf
+    return contributions.flatten(0, 1)
 
 
 class CharLSTM(nn.Module):
@@ -84,5 +118,5 @@ class CharLSTM(nn.Module):
         mask = ids != PAD_CHARACTER
         x = self.dropout(self.embedding(ids))
         words, last = torch.arange(len(ids), device=ids.device), mask.sum(dim=1) - 1
-        states = self.from_start(x)[0], self.from_end(reorder(x, reversed_order(mask)))[0]
+        states = read(self.from_start, x), read(self.from_end, reorder(x, reversed_order(mask)))
         return torch.cat([direction[words, last] for direction in states], dim=1)

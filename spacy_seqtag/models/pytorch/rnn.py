@@ -1,9 +1,11 @@
 """Recurrent networks along the sentence."""
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
+
+from . import onednn
 
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -62,33 +64,65 @@ class RNN(nn.Module):
             *Shape:* ``(batch_size, seq_len, width)``.
         """
         order = reversed_order(mask)
+        if torch.is_autocast_enabled(x.device.type) and not torch.is_grad_enabled():
+            # Once, not for each direction; the gradients of both are better added in single precision.
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         for i in range(0, len(self.networks), self.directions):
-            states = self.networks[i](x)[0]
+            states = read(self.networks[i], x)
             if self.directions == 2:
-                from_end = reorder(self.networks[i + 1](reorder(x, order))[0], order)
-                states = torch.cat([states, from_end], dim=-1)
+                states = torch.cat([states, read_from_end(self.networks[i + 1], x, order)], dim=-1)
             x = self.dropout(states)
         return x
 
 
-def reversed_order(mask: Tensor) -> Tensor:
-    """The positions that turn each sequence round and leave its padding where it is; their own inverse.
+def read(network: nn.Module, x: Tensor) -> Tensor:
+    """The states of a network of one layer and direction.
+
+    Args:
+        network: The network.
+        x: *Shape:* ``(batch_size, seq_len, width)``.
+    """
+    if onednn.can_read(network, x):
+        return onednn.read(cast(nn.LSTM, network), x)
+    states: Tensor = network(x)[0]
+    return states
+
+
+def read_from_end(network: nn.Module, x: Tensor, order: Tensor | None) -> Tensor:
+    """The same, read from the end.
+
+    Args:
+        network: The network.
+        x: *Shape:* ``(batch_size, seq_len, width)``.
+        order: What :func:`reversed_order` returned.
+    """
+    if order is None and onednn.can_read(network, x):
+        return onednn.read(cast(nn.LSTM, network), x, reverse=True)
+    return reorder(read(network, reorder(x, order)), order)
+
+
+def reversed_order(mask: Tensor) -> Tensor | None:
+    """The order of tokens that turns each sequence round and leaves its padding where it is; its own inverse.
 
     Args:
         mask: True at tokens. *Shape:* ``(batch_size, seq_len)``.
 
     Returns:
-        *Shape:* ``(batch_size, seq_len)``, integers.
+        Positions among the tokens of all sequences, laid end to end with their padding, or None where there is none,
+        as in a batch of one sentence. *Shape:* ``(batch_size * seq_len,)``, integers.
     """
-    position = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    return torch.where(mask, mask.sum(dim=1, keepdim=True) - 1 - position, position)
+    if not mask.is_cuda and mask.all():  # a GPU would have to be waited for
+        return None
+    position = torch.arange(mask.numel(), device=mask.device).view_as(mask)
+    last = position[:, :1] + mask.sum(dim=1, keepdim=True) - 1
+    return torch.where(mask, position[:, :1] + last - position, position).flatten()
 
 
-def reorder(x: Tensor, order: Tensor) -> Tensor:
-    """Put the vectors of each sequence in the order given.
+def reorder(x: Tensor, order: Tensor | None) -> Tensor:
+    """Turn sequences round.
 
     Args:
         x: *Shape:* ``(batch_size, seq_len, width)``.
-        order: *Shape:* ``(batch_size, seq_len)``, integers.
+        order: What :func:`reversed_order` returned.
     """
-    return x.gather(1, order.unsqueeze(-1).expand_as(x))
+    return x.flip(1) if order is None else x.flatten(0, 1).index_select(0, order).view_as(x)

@@ -1,0 +1,97 @@
+"""LSTMs by oneDNN, which PyTorch has for networks on CPUs, with weights that are laid out once.
+
+PyTorch's own call has oneDNN lay out the weights for its matrix products each time, and in half precision casts them
+before. For a single sentence that takes as long as the network itself.
+"""
+
+from functools import cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from .prepared import prepared
+
+LSTM = 2
+"""oneDNN's number of the LSTM among the networks."""
+
+
+@cache
+def precisions() -> frozenset[torch.dtype]:
+    """The precisions in which oneDNN takes weights that are laid out; none where it may be another library."""
+    available = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability().startswith("AVX")
+    if not available or not hasattr(torch.ops.mkldnn, "_reorder_mkldnn_rnn_layer_weight"):
+        return frozenset()
+    half = {torch.bfloat16} if torch.ops.mkldnn._is_mkldnn_bf16_supported() else set()
+    return frozenset({torch.float32, *half})
+
+
+def precision(x: Tensor) -> torch.dtype:
+    """The precision in which a network reads vectors on CPU: that of autocast where it is on."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+
+
+def can_read(network: nn.Module, x: Tensor) -> bool:
+    """Whether :func:`read` does for a network of one layer and direction.
+
+    Args:
+        network: The network, ``batch_first``.
+        x: *Shape:* ``(batch_size, seq_len, input_width)``.
+    """
+    return (
+        type(network) is nn.LSTM
+        and not torch.is_grad_enabled()
+        and x.device.type == "cpu"
+        and x.numel() > 0
+        and bool(torch.backends.mkldnn.enabled)
+        and (x.dtype == network.weight_ih_l0.dtype or torch.is_autocast_enabled("cpu"))
+        and precisions().issuperset({x.dtype, precision(x)})
+    )
+
+
+def read(network: nn.LSTM, x: Tensor, *, reverse: bool = False) -> Tensor:
+    """The states of an LSTM, bit for bit what ``network(x)[0]`` is.
+
+    Args:
+        network: An LSTM of one layer and direction, ``batch_first``.
+        x: *Shape:* ``(batch_size, seq_len, input_width)``.
+        reverse: Whether to read from the end, padding first.
+
+    Returns:
+        *Shape:* ``(batch_size, seq_len, state_width)``.
+    """
+    dtype = precision(x)
+    input_weight, state_weight, input_bias, state_bias = prepared(
+        network, cast(Any, network)._flat_weights, dtype, lay_out
+    )
+    x = x.to(dtype).transpose(0, 1).contiguous()
+    initial = x.new_zeros(1, x.shape[1], network.hidden_size)
+    states, *_ = torch.mkldnn_rnn_layer(
+        x,
+        input_weight,
+        state_weight,
+        input_bias,
+        state_bias,
+        initial,
+        initial,
+        reverse=reverse,
+        batch_sizes=(),
+        mode=LSTM,
+        hidden_size=network.hidden_size,
+        num_layers=1,
+        has_biases=True,
+        bidirectional=False,
+        batch_first=False,
+        train=False,
+    )
+    return states.transpose(0, 1)
+
+
+def lay_out(
+    input_weight: Tensor, state_weight: Tensor, input_bias: Tensor, state_bias: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The weights of an LSTM in oneDNN's layout, which is the same for both directions, and its biases."""
+    input_weight, state_weight = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(
+        input_weight, state_weight, state_weight.shape[1], reverse=False, has_biases=True, batch_first=False
+    )
+    return input_weight, state_weight, input_bias, state_bias

@@ -1,0 +1,104 @@
+"""Vectors computed where they are read: equal to those computed at once, and never all in memory."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.tokens import Doc
+from thinc.api import Linear, Model, NumpyOps, with_array
+
+from spacy_seqtag.models.concatenate import build_concatenate
+from spacy_seqtag.models.document import build_document_context
+from spacy_seqtag.models.lazy import LazyVectors, rows_of, side_by_side
+from spacy_seqtag.models.windows import MAX_PADDED_TOKENS, with_tokens
+
+NLP = spacy.blank("en")
+WORDS = ["one", "Two", "two", "three", "One", "four", "five"]
+LENGTHS = (8 * MAX_PADDED_TOKENS, 5, 0, 40)
+WIDTH = 16
+
+
+@pytest.fixture(scope="module")
+def docs():
+    return [Doc(NLP.vocab, words=(WORDS * length)[:length]) for length in LENGTHS]
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(length, WIDTH)).astype("float32") for length in LENGTHS]
+
+
+def given_vectors(vectors):
+    """A layer that has the vectors of documents, as a listener has them."""
+    return Model("given", lambda model, docs, is_train: (vectors, lambda d_output: docs), dims={"nO": WIDTH})
+
+
+def peak_bytes(call):
+    tracemalloc.start()
+    result = call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return result, peak
+
+
+@given(st.lists(st.integers(0, 9), max_size=5), st.integers(-12, 12), st.integers(-12, 12))
+def test_lazy_vectors_are_a_list_of_arrays(lengths, start, end):
+    rng = np.random.default_rng(0)
+    parts = [[rng.normal(size=(length, width)).astype("float32") for width in (2, 3)] for length in lengths]
+    expected = [np.hstack(part) for part in parts]
+    lazy = LazyVectors([side_by_side(NumpyOps(), part) for part in parts])
+    assert len(lazy) == len(list(lazy)) == len(lengths)
+    for i, (rows, array, whole) in enumerate(zip(rows_of(lazy), lazy, expected, strict=True)):
+        assert rows.shape == whole.shape == (len(rows), 5)
+        np.testing.assert_array_equal(array, whole)
+        np.testing.assert_array_equal(lazy[i], whole)
+        np.testing.assert_array_equal(rows[start:end], whole[start:end])
+    assert [len(array) for array in lazy[start:end]] == lengths[start:end]
+
+
+def test_the_same_is_predicted_lazily_and_trained_with(docs, vectors):
+    inner = build_concatenate(given_vectors(vectors), given_vectors([-x for x in vectors]))
+    for model in (inner, build_document_context(given_vectors(vectors)), build_document_context(inner)):
+        model.initialize(X=docs)
+        trained, _ = model.begin_update(docs)
+        for predicted, expected in zip(model.predict(docs), trained, strict=True):
+            np.testing.assert_array_equal(predicted, expected)
+
+
+@pytest.mark.parametrize("build", [lambda v: build_concatenate(v, v), build_document_context])
+def test_the_vectors_of_a_document_are_never_all_in_memory(docs, vectors, build):
+    embed, model = build(given_vectors(vectors)), with_tokens(Linear(4, 2 * WIDTH))
+    embed.initialize(X=docs)
+    model.initialize()
+    _, peak = peak_bytes(lambda: model.predict(embed.predict(docs)))
+    assert peak < vectors[0].nbytes  # a part, its copy and the classes
+    _, whole = peak_bytes(lambda: embed.begin_update(docs))
+    assert whole > 2 * vectors[0].nbytes
+
+
+@pytest.mark.parametrize("chosen", [slice(None), slice(1, None), slice(2, 3)])
+def test_tokens_one_by_one_are_as_with_array(vectors, chosen):
+    X = vectors[chosen]
+    expected, model = with_array(Linear(4, WIDTH)), with_tokens(Linear(4, WIDTH))
+    for layer in (expected, model):
+        layer.initialize(X=X)
+    model.from_bytes(expected.to_bytes())
+    for lazy in (X, LazyVectors(X)):
+        for one, other in zip(model.predict(lazy), expected.predict(X), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    dY = [np.ones((len(x), 4), dtype="float32") for x in X]
+    for one, other in zip(model.begin_update(X)[1](dY), expected.begin_update(X)[1](dY), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_a_document_keeps_is_an_array(docs, vectors):
+    nlp = spacy.blank("en")
+    tok2vec = nlp.add_pipe("tok2vec")
+    tok2vec.model = build_concatenate(given_vectors(vectors[1:2]))
+    doc = tok2vec(docs[1].copy())
+    assert type(doc.tensor) is np.ndarray
+    np.testing.assert_array_equal(Doc(NLP.vocab).from_bytes(doc.to_bytes()).tensor, vectors[1])
