@@ -1,11 +1,12 @@
 """The layer around a pretrained transformer, which needs spacy-transformers; :mod:`.pretrained` registers it."""
 
+import math
 import mmap
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,8 +28,11 @@ from .lazy import LazyRows, LazyVectors, Rows
 from .shim import RestingShim, load_weights, to_floats
 from .windows import MAX_PADDED_TOKENS, Window, batch_windows
 
-MAX_PADDED_PIECES = 4096
+MAX_PADDED_PIECES = 2048
 """Most word pieces, padding included, that the transformer predicts at once."""
+ROUND = 16
+"""Windows are padded to a multiple of so many word pieces: for every other length PyTorch makes kernels of its own, and
+keeps them, which takes more memory than a long document."""
 
 Transformer = Model[Any, Any]
 """Takes a ``WordpieceBatch``, gives a ``BaseModelOutput``."""
@@ -148,9 +152,9 @@ def to_single(value: Any) -> Any:
 
 
 def batch_pieces(windows: list[Window], device: torch.device) -> Iterator[list[Window]]:
-    """Group windows of similar length, on a CPU of the same length: in half precision, padding changes more than the
-    last bits of what is computed, and what a document is annotated with should not depend on those beside it. On GPU
-    larger groups matter more."""
+    """Group windows of similar length, on a CPU of the same: in half precision, padding changes more than the last bits
+    of what is computed, and what a document is annotated with should not depend on those beside it. On GPU larger
+    groups matter more."""
     groups: Iterable[list[Window]] = [windows]
     if device.type == "cpu":
         groups = (list(group) for _, group in groupby(sorted(windows, key=piece_count), key=piece_count))
@@ -168,25 +172,30 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
         output: tuple[BaseModelOutput, Callable[[Any], Any]] = forward(model, pieces, is_train)
         return output
     ids, mask, types = pieces.input_ids, pieces.attention_mask, pieces.token_type_ids
+    objects: HFObjects = model.shims[0]._hfmodel  # type: ignore[attr-defined]
+    most = getattr(objects.transformer.config, "max_position_embeddings", sys.maxsize)
     lengths = mask.sum(axis=1).astype("int64").tolist()
-    windows = [Window(row, 0, length, 0, length) for row, length in enumerate(lengths)]
+    rounded = [max(length, min(math.ceil(length / ROUND) * ROUND, most)) for length in lengths]
+    windows = [Window(row, 0, length, 0, length) for row, length in enumerate(rounded)]
     states: Any = None
     for batch in batch_pieces(windows, get_torch_default_device()):
         rows = np.asarray([w.sequence for w in batch])
         # Some tokenizers pad on the left.
-        part = np.ix_(rows, np.flatnonzero(mask[rows].any(axis=0)))
+        columns = np.flatnonzero(mask[rows].any(axis=0))
+        part = np.ix_(rows, columns)
+        pad: Any = partial(np.pad, pad_width=((0, 0), (0, max(0, piece_count(batch[0]) - len(columns)))))
         inputs = WordpieceBatch(
             strings=[],
             lengths=[],
-            input_ids=ids[part],
-            attention_mask=mask[part],
-            token_type_ids=None if types is None else types[part],
+            input_ids=pad(ids[part], constant_values=objects.tokenizer.pad_token_id or 0),
+            attention_mask=pad(mask[part]),
+            token_type_ids=None if types is None else pad(types[part]),
         )
         state = forward(model, inputs, is_train)[0].last_hidden_state
         if states is None:
             shape = (*ids.shape, state.shape[2])
             states = state.new_zeros(shape) if ids.size <= MAX_PADDED_PIECES or state.is_cuda else sparse_zeros(shape)
-        states[part] = state
+        states[part] = state[:, : len(columns)]
     return BaseModelOutput(last_hidden_state=states), lambda d_output: []
 
 
@@ -195,7 +204,7 @@ def sparse_zeros(shape: tuple[int, ...]) -> torch.Tensor:
     in their word pieces, and padding all to the longest would take much of the memory."""
     # The system provides pages once they are written to. NumPy's zeros ask for huge pages, which hold whole windows.
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-    memory = mmap.mmap(-1, 4 * prod(shape), **private)
+    memory = mmap.mmap(-1, 4 * math.prod(shape), **private)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         memory.madvise(mmap.MADV_NOHUGEPAGE)
     return torch.frombuffer(memory, dtype=torch.float32).view(shape)
