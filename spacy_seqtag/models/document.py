@@ -85,4 +85,8 @@ class Words:
             part = slice(start, start + MAX_PADDED_TOKENS)
             self.ops.scatter_add(means, self.of_token[part], x[part])
         means /= self.counts
-        return LazyRows((length, width), lambda tokens: means[self.of_token[tokens]])
+
+        def write(tokens: slice, out: Floats2d) -> None:
+            out[:] = means[self.of_token[tokens]]
+
+        return LazyRows(self.ops, (length, width), write)

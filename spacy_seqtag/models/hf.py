@@ -234,11 +234,10 @@ def forward_pooling(
         if not len(of_doc.align):
             return model.ops.alloc2f(0, 0)
 
-        def read(tokens: slice) -> Floats2d:
+        def write(tokens: slice, out: Floats2d) -> None:
             part = replace(of_doc, align=of_doc.align[tokens])
-            vectors: Floats2d = forward_arrays(model, [part], False)[0][0]
-            return vectors
+            out[:] = forward_arrays(model, [part], False)[0][0]
 
-        return LazyRows((len(of_doc.align), of_doc.width), read)
+        return LazyRows(model.ops, (len(of_doc.align), of_doc.width), write)
 
     return LazyVectors([rows(of_doc) for of_doc in data]), lambda d_output: []

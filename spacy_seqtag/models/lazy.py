@@ -1,6 +1,7 @@
 """Token vectors that are computed where they are read, so that those of a long document need not all be in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from thinc.api import Ops
@@ -11,19 +12,25 @@ class LazyRows:
     """The vectors of a document's tokens.
 
     Args:
+        ops: Of the arrays.
         shape: Number of tokens, and width of the vectors.
-        read: Computes the vectors of a slice of the tokens, which has a start and an end. *Shape:* ``(tokens, width)``.
+        write: Computes the vectors of a slice of the tokens, which has a start and an end, into an array of the shape
+            ``(tokens, width)``.
     """
 
-    def __init__(self, shape: tuple[int, int], read: Callable[[slice], Floats2d]) -> None:
+    def __init__(self, ops: Ops, shape: tuple[int, int], write: Callable[[slice, Floats2d], None]) -> None:
+        self.ops = ops
         self.shape = shape
-        self.read = read
+        self.write = write
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, tokens: slice) -> Floats2d:
-        return self.read(slice(*tokens.indices(len(self))))
+        start, end, _ = tokens.indices(len(self))
+        vectors = self.ops.alloc2f(max(0, end - start), self.shape[1], zeros=False)
+        self.write(slice(start, end), vectors)
+        return vectors
 
 
 Rows: TypeAlias = LazyRows | Floats2d
@@ -54,6 +61,20 @@ def rows_of(vectors: list[Floats2d]) -> Sequence[Rows]:
     return vectors.rows if isinstance(vectors, LazyVectors) else vectors
 
 
+def write_rows(rows: Rows, tokens: slice, out: Floats2d) -> None:
+    """Write the vectors of a slice of the tokens into an array.
+
+    Args:
+        rows: The vectors of a document's tokens.
+        tokens: The slice, which has a start and an end.
+        out: The array. *Shape:* ``(tokens, width)``.
+    """
+    if isinstance(rows, LazyRows):
+        rows.write(tokens, out)
+    else:
+        out[:] = rows[tokens]
+
+
 def side_by_side(ops: Ops, parts: Sequence[Rows]) -> LazyRows:
     """Vectors of the same tokens, put together where they are read.
 
@@ -61,5 +82,10 @@ def side_by_side(ops: Ops, parts: Sequence[Rows]) -> LazyRows:
         ops: Of the arrays.
         parts: The vectors of a document's tokens, several times.
     """
-    width = sum(part.shape[1] for part in parts)
-    return LazyRows((len(parts[0]), width), lambda tokens: ops.xp.hstack([part[tokens] for part in parts]))
+    bounds = [0, *accumulate(part.shape[1] for part in parts)]
+
+    def write(tokens: slice, out: Floats2d) -> None:
+        for part, start, end in zip(parts, bounds, bounds[1:], strict=False):
+            write_rows(part, tokens, out[:, start:end])
+
+    return LazyRows(ops, (len(parts[0]), bounds[-1]), write)

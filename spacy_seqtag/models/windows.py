@@ -8,7 +8,7 @@ from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d, Floats3d
 
-from .lazy import Rows, rows_of
+from .lazy import Rows, rows_of, write_rows
 from .types import Encode, EncodePadded, PaddedBatch
 
 MAX_PADDED_TOKENS = 8192
@@ -132,7 +132,7 @@ def forward(
 def pad(model: Encode, X: Sequence[Rows], batch: list[Window]) -> PaddedBatch:
     Xp: Floats3d = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, model.get_dim("nI"))
     for xp, w in zip(Xp, batch, strict=True):
-        xp[: w.end - w.start] = X[w.sequence][w.start : w.end]
+        write_rows(X[w.sequence], slice(w.start, w.end), xp[: w.end - w.start])
     return Xp, model.ops.asarray1i([w.end - w.start for w in batch])
 
 
