@@ -2,16 +2,18 @@
 
 import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def forget_peak() -> None:
-    """Let the peak be what is resident now, where the system can do so, as Linux."""
-    with suppress(OSError):
+def forget_peak() -> bool:
+    """Let the peak be what is resident now; whether the system can do so, as Linux can."""
+    try:
         CLEAR.write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def peak_megabytes() -> float | None:

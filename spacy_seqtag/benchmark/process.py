@@ -86,8 +86,7 @@ def measure(
         texts = read_texts(Path(corpus))
         if n_words is None:
             n_words = sum(len(text.words) for text in texts)
-        forget_peak()
-        resident = peak_megabytes()
+        resident = peak_megabytes() if forget_peak() else None
         seconds["runs"] = []
         for size in (min(n_words, 1000), *[n_words] * runs):
             stream = repeat(texts, n_words=size) if length is None else cut(texts, length=length, n_words=size)

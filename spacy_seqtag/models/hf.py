@@ -4,6 +4,7 @@ import math
 import mmap
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -152,8 +153,8 @@ def to_single(value: Any) -> Any:
 
 
 def batch_pieces(windows: list[Window], device: torch.device) -> Iterator[list[Window]]:
-    """Group windows of similar length, on a CPU of the same: in half precision, padding changes more than the last bits
-    of what is computed, and what a document is annotated with should not depend on those beside it. On GPU larger
+    """Group windows of similar length, on a CPU of one length: in half precision, padding changes more than the last
+    bits of what is computed, and what a document is annotated with should not depend on those beside it. On GPU larger
     groups matter more."""
     groups: Iterable[list[Window]] = [windows]
     if device.type == "cpu":
@@ -180,10 +181,10 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
     states: Any = None
     for batch in batch_pieces(windows, get_torch_default_device()):
         rows = np.asarray([w.sequence for w in batch])
-        # Some tokenizers pad on the left.
-        columns = np.flatnonzero(mask[rows].any(axis=0))
-        part = np.ix_(rows, columns)
-        pad: Any = partial(np.pad, pad_width=((0, 0), (0, max(0, piece_count(batch[0]) - len(columns)))))
+        # Some tokenizers pad on the left, which moves the pieces from their positions.
+        longest = max(lengths[row] for row in rows)
+        part = rows[:, None], np.argsort(mask[rows] == 0, axis=1, kind="stable")[:, :longest]
+        pad: Any = partial(np.pad, pad_width=((0, 0), (0, piece_count(batch[0]) - longest)))
         inputs = WordpieceBatch(
             strings=[],
             lengths=[],
@@ -195,7 +196,7 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
         if states is None:
             shape = (*ids.shape, state.shape[2])
             states = state.new_zeros(shape) if ids.size <= MAX_PADDED_PIECES or state.is_cuda else sparse_zeros(shape)
-        states[part] = state[:, : len(columns)]
+        states[part] = state[:, :longest]
     return BaseModelOutput(last_hidden_state=states), lambda d_output: []
 
 
@@ -206,7 +207,8 @@ def sparse_zeros(shape: tuple[int, ...]) -> torch.Tensor:
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
     memory = mmap.mmap(-1, 4 * math.prod(shape), **private)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        with suppress(OSError):  # of systems without huge pages
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
     return torch.frombuffer(memory, dtype=torch.float32).view(shape)
 
 
@@ -226,7 +228,8 @@ def pool(pooling: Model[Ragged, Floats2d], grad_factor: float) -> Model[list[Tra
 def forward_pooling(
     model: Model[list[TransformerData], list[Floats2d]], data: list[TransformerData], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[TransformerData]]]:
-    if is_train or sum(len(d.align) for d in data) <= MAX_PADDED_TOKENS:
+    is_known = all(isinstance(of_doc, TransformerData) for of_doc in data)
+    if is_train or not is_known or sum(len(of_doc.align) for of_doc in data) <= MAX_PADDED_TOKENS:
         output: tuple[list[Floats2d], Callable[[Any], Any]] = forward_arrays(model, data, is_train)
         return output
 

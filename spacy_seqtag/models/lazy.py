@@ -38,8 +38,8 @@ Rows: TypeAlias = LazyRows | Floats2d
 
 
 class LazyVectors(list[Floats2d]):
-    """The vectors of documents. To whoever takes an item it is a list of arrays, each of which is computed when it is
-    taken; a layer that reads a part at a time finds in ``rows`` what it can slice.
+    """The vectors of documents. To whoever takes an item or goes through them it is a list of arrays, each of which is
+    computed when it is taken; a layer that reads a part at a time finds in ``rows`` what it can slice.
 
     Args:
         rows: The vectors of each document.
@@ -47,13 +47,26 @@ class LazyVectors(list[Floats2d]):
 
     def __init__(self, rows: Sequence[Rows]) -> None:
         super().__init__(rows)  # type: ignore[arg-type]
-        self.rows = rows
+
+    @property
+    def rows(self) -> Sequence[Rows]:
+        """The vectors of each document, as they were given."""
+        return super().copy()
 
     def __iter__(self) -> Iterator[Floats2d]:
         return (rows[:] for rows in self.rows)
 
+    def __reversed__(self) -> Iterator[Floats2d]:
+        return (rows[:] for rows in reversed(self.rows))
+
     def __getitem__(self, index: Any) -> Any:
         return LazyVectors(self.rows[index]) if isinstance(index, slice) else self.rows[index][:]
+
+    def __add__(self, others: Any) -> Any:
+        return list(self) + list(others)
+
+    def copy(self) -> "LazyVectors":
+        return LazyVectors(self.rows)
 
 
 def rows_of(vectors: list[Floats2d]) -> Sequence[Rows]:
@@ -68,7 +81,12 @@ def write_rows(rows: Rows, tokens: slice, out: Floats2d) -> None:
         rows: The vectors of a document's tokens.
         tokens: The slice, which has a start and an end.
         out: The array. *Shape:* ``(tokens, width)``.
+
+    Raises:
+        ValueError: If the widths differ.
     """
+    if rows.shape[1] != out.shape[1]:
+        raise ValueError(f"the vectors have {rows.shape[1]} dimensions, the layer that reads them wants {out.shape[1]}")
     if isinstance(rows, LazyRows):
         rows.write(tokens, out)
     else:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from io import BytesIO
 from pickle import UnpicklingError
+from threading import active_count
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
-SMALL = 50_000_000
+SMALL_WORK = 50_000_000
 """Weights times tokens up to which a module predicts with one thread. That is about a millisecond of work, and less for
 each of several threads than it takes to wake them up and to wait for the last at every step of a recurrent network:
 on a machine that has other things to do, many times longer."""
@@ -119,11 +120,15 @@ class RestingShim(PyTorchShim):
             if (self.id, name) in params:
                 backup[parameter] = parameter.data
                 parameter.data = xp2torch(params[(self.id, name)], device=parameter.device)
+        if backup:
+            forget(self.module)  # the arrays may have been given before, with other values
         try:
             yield
         finally:
             for parameter, data in backup.items():
                 parameter.data = data
+            if backup:
+                forget(self.module)
 
     def to_device(self, device_type: str, device_id: int) -> None:
         if self._model is not None:
@@ -174,9 +179,9 @@ class ModuleShim(RestingShim):
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         n_threads = torch.get_num_threads()
-        if n_threads == 1 or not self.is_small(inputs.args[0]):
+        # A thread that calls PyTorch for the first time while the number is lowered would keep it.
+        if self._model is None or n_threads == 1 or active_count() > 1 or not self.is_small(inputs.args[0]):
             return super().predict(inputs)
-        # This is of the calling thread only, but for others that call PyTorch for the first time just now.
         torch.set_num_threads(1)
         try:
             return super().predict(inputs)
@@ -190,7 +195,7 @@ class ModuleShim(RestingShim):
             x: The module's input: vectors, or rows of an embedding.
         """
         n_tokens = x.numel() // x.shape[-1] if x.is_floating_point() else x.numel()
-        return bool(n_tokens * self.n_weights <= SMALL)
+        return self.device.type == "cpu" and bool(n_tokens * self.n_weights <= SMALL_WORK)
 
     def to_bytes(self) -> bytes:
         state = BytesIO()

@@ -1,7 +1,7 @@
 """The named entity recognizer: sets ``doc.ents``."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -182,10 +182,13 @@ class SeqNER(TokenClassifier):
             yield starts[first:last] - offset, ends[first:last] - offset, types[first:last]
 
 
-@cache
+@lru_cache
 def constraints_of(scheme: Scheme, n_types: int) -> Transitions:
-    """The constraints of a scheme, made once."""
-    return scheme.constraints(n_types)
+    """The constraints of a scheme, made once for all that have as many types, so not to be written to."""
+    constraints = scheme.constraints(n_types)
+    for scores in constraints:
+        scores.setflags(write=False)
+    return constraints
 
 
 def is_blocked(doc: Doc) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from thinc.api import Linear, Model, NumpyOps, with_array
 from spacy_seqtag.models.concatenate import build_concatenate
 from spacy_seqtag.models.document import build_document_context
 from spacy_seqtag.models.lazy import LazyVectors, rows_of, side_by_side
-from spacy_seqtag.models.windows import MAX_PADDED_TOKENS, with_tokens
+from spacy_seqtag.models.windows import MAX_PADDED_TOKENS, with_tokens, with_windows
 
 NLP = spacy.blank("en")
 WORDS = ["one", "Two", "two", "three", "One", "four", "five"]
@@ -56,6 +56,7 @@ def test_lazy_vectors_are_a_list_of_arrays(lengths, start, end):
         assert rows.shape == whole.shape == (len(rows), 5)
         np.testing.assert_array_equal(array, whole)
         np.testing.assert_array_equal(lazy[i], whole)
+        np.testing.assert_array_equal([*reversed(lazy)][-1 - i], whole)
         np.testing.assert_array_equal(rows[start:end], whole[start:end])
     assert [len(array) for array in lazy[start:end]] == lengths[start:end]
 
@@ -102,3 +103,9 @@ def test_what_a_document_keeps_is_an_array(docs, vectors):
     doc = tok2vec(docs[1].copy())
     assert type(doc.tensor) is np.ndarray
     np.testing.assert_array_equal(Doc(NLP.vocab).from_bytes(doc.to_bytes()).tensor, vectors[1])
+
+
+def test_a_layer_that_wants_another_width(vectors):
+    model = with_windows(Model("encode", None, dims={"nI": WIDTH, "nO": WIDTH}), size=8, context=1)
+    with pytest.raises(ValueError, match=f"{2 * WIDTH} dimensions"):
+        model.predict(LazyVectors([side_by_side(NumpyOps(), [vectors[1], vectors[1]])]))

@@ -14,7 +14,7 @@ from spacy_transformers.span_getters import configure_strided_spans
 from thinc.api import Config, reduce_first, reduce_max, reduce_mean
 
 from spacy_seqtag.models import hf
-from spacy_seqtag.models.lazy import rows_of
+from spacy_seqtag.models.lazy import LazyRows, rows_of
 from spacy_seqtag.models.pretrained import build_transformer_listener, build_transformer_model
 
 from ..conftest import transformer_config
@@ -59,6 +59,16 @@ def test_predictions_equal_those_of_spacy_transformers(docs, tiny_bert, monkeypa
     np.testing.assert_array_equal(predicted.align.dataXd, expected.align.dataXd)
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_states_do_not_depend_on_the_other_windows(docs, tiny_bert, side):
+    ours = build(build_transformer_model, tiny_bert, padding_side=side)
+    short = docs[-1]
+    alone = ours.predict([short])
+    beside = ours.predict([short, spacy.blank("en")(" ".join(WORDS[:1] * 12))])
+    own = [x.model_output.last_hidden_state.numpy()[0][x.wordpieces.attention_mask[0] == 1] for x in (alone, beside)]
+    np.testing.assert_allclose(*own, atol=1e-5)
+
+
 @pytest.mark.parametrize("pooling", [reduce_mean, reduce_first, reduce_max])
 def test_a_listener_reads_long_documents_in_parts(docs, tiny_bert, monkeypatch, pooling):
     monkeypatch.setattr(hf, "MAX_PADDED_TOKENS", 8)
@@ -74,6 +84,7 @@ def test_a_listener_reads_long_documents_in_parts(docs, tiny_bert, monkeypatch, 
     expected, lazy = (model.predict(docs) for model in models)
     for rows, whole, vectors in zip(rows_of(lazy), lazy, expected, strict=True):
         assert len(rows) == len(whole) == len(vectors)
+        assert isinstance(rows, LazyRows) or not len(vectors)
         if len(rows) > 7:
             np.testing.assert_array_equal(whole, vectors)
             np.testing.assert_array_equal(rows[7:100], vectors[7:100])

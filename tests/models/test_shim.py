@@ -89,10 +89,23 @@ def test_each_step_and_average_is_predicted_with(model):
             check()
 
 
+def test_parameters_are_used_that_were_given_before_with_other_values(model):
+    module = module_shim(model.layers[0])
+    params = {(module.id, name): p.detach().numpy().copy() for name, p in module.module.named_parameters()}
+    predicted = []
+    for scale in (1.0, 3.0):
+        for array in params.values():
+            array *= scale
+        with model.use_params(params):
+            predicted.append(model.predict(X)[0])
+    assert not np.allclose(*predicted)
+    np.testing.assert_array_equal(model.predict(X)[0], predicted[0])
+
+
 @pytest.mark.parametrize(("n_tokens", "n_threads"), [(100, 1), (101, 3)])
 def test_little_work_is_done_by_one_thread(model, monkeypatch, n_tokens, n_threads):
     layer_shim = module_shim(model.layers[0])
-    monkeypatch.setattr(shim, "SMALL", 100 * sum(weights.numel() for weights in layer_shim.module.parameters()))
+    monkeypatch.setattr(shim, "SMALL_WORK", 100 * sum(weights.numel() for weights in layer_shim.module.parameters()))
     seen = []
     layer_shim.module.register_forward_hook(lambda *call: seen.append(torch.get_num_threads()))
     before = torch.get_num_threads()
