@@ -102,8 +102,9 @@ def test_parameters_are_used_that_were_given_before_with_other_values(model):
     np.testing.assert_array_equal(model.predict(X)[0], predicted[0])
 
 
-@pytest.mark.parametrize(("n_tokens", "n_threads"), [(100, 1), (101, 3)])
-def test_little_work_is_done_by_one_thread(model, monkeypatch, n_tokens, n_threads):
+@pytest.mark.parametrize(("n_tokens", "n_callers", "n_threads"), [(100, 1, 1), (101, 1, 3), (100, 2, 3)])
+def test_little_work_is_done_by_one_thread(model, monkeypatch, n_tokens, n_callers, n_threads):
+    monkeypatch.setattr(shim, "active_count", lambda: n_callers)
     layer_shim = module_shim(model.layers[0])
     monkeypatch.setattr(shim, "SMALL_WORK", 100 * sum(weights.numel() for weights in layer_shim.module.parameters()))
     seen = []
