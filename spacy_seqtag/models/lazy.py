@@ -60,7 +60,8 @@ class LazyVectors(list[Floats2d]):
         return (rows[:] for rows in reversed(self.rows))
 
     def __getitem__(self, index: Any) -> Any:
-        return LazyVectors(self.rows[index]) if isinstance(index, slice) else self.rows[index][:]
+        found: Any = super().__getitem__(index)
+        return LazyVectors(found) if isinstance(index, slice) else found[:]
 
     def __add__(self, others: Any) -> Any:
         return list(self) + list(others)

@@ -33,11 +33,11 @@ def test_memory_of_this_process():
     assert peak_megabytes() > len(block) / 1e6
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the system cannot forget the peak")
 def test_memory_since_the_peak_was_forgotten():
     block = bytearray(200_000_000)
     block[::1000] = b"x" * len(block[::1000])
     peak = peak_megabytes()
     del block
-    forget_peak()
-    assert peak_megabytes() < peak - 150
+    is_forgotten = forget_peak()
+    assert is_forgotten or sys.platform != "linux"
+    assert (peak_megabytes() < peak - 150) == is_forgotten
