@@ -2,15 +2,25 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models.crf import time_major
 from ..models.types import Transitions
+from ..models.windows import cut_windows
+
+PIECE = 512
+"""Tokens of the pieces that longer sequences are cut into."""
+LEAD = 64
+"""Tokens that a piece has in common with the one before it, and with the one after it."""
+
+Classes = NDArray[np.int64]
+Scores = NDArray[np.floating[Any]]
 
 
-def viterbi(scores: NDArray[np.floating], lengths: Sequence[int], transitions: Transitions) -> NDArray[np.int64]:
+def viterbi(scores: Scores, lengths: Sequence[int], transitions: Transitions) -> Classes:
     """Find the sequence of classes with the highest sum of scores (Viterbi 1967), for a batch of sequences at once.
 
     Args:
@@ -21,24 +31,85 @@ def viterbi(scores: NDArray[np.floating], lengths: Sequence[int], transitions: T
     Returns:
         The classes of the tokens. *Shape:* ``(tokens,)``.
     """
-    order, n_active, _ = time_major(lengths)
+    if max(lengths, default=0) > PIECE + 2 * LEAD:
+        path = in_pieces(scores, lengths, transitions)
+        if path is not None:
+            return path
+    return best_paths(scores, lengths, transitions.between, transitions.start, transitions.end)[0]
+
+
+def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) -> Classes | None:
+    """The same as :func:`viterbi` with pieces of long sequences side by side, or None where that is not sure to be the
+    best sequence.
+
+    A piece is decoded as if nothing was known of what is before and after it. Usually all best paths to some token of
+    its lead come from one token; from there on, their sums differ by a constant from those of the whole sequence. Where
+    that is so at the start of a piece's core, and the piece before it, which reads on, is of the same class there, the
+    cores are the best sequence.
+    """
+    between, start, end = transitions
+    pieces = cut_windows(lengths, size=PIECE + 2 * LEAD, context=LEAD)
+    sequences, starts, ends, core_starts, core_ends = np.asarray(pieces).T
+    sizes = ends - starts
+    offsets = np.cumsum(sizes) - sizes - starts  # from a token's place in its sequence to that among the pieces' tokens
+    places = np.arange(sizes.sum()) - np.repeat(offsets, sizes)
+    tokens = places + np.repeat((np.cumsum(lengths) - lengths)[sequences], sizes)
+    later = np.flatnonzero(core_starts)
+    meetings = core_starts[later] + np.stack([offsets[later - 1], offsets[later]])
+    is_last = ends == np.asarray(lengths)[sequences]
+    path, sums = best_paths(
+        scores[tokens],
+        sizes.tolist(),
+        between,
+        np.where(starts[:, None] == 0, start, np.zeros_like(start)),
+        np.where(is_last[:, None], end, np.zeros_like(end)),
+        watched=meetings,
+    )
+    with np.errstate(invalid="ignore"):  # where no class is possible
+        before, after = sums - sums.max(axis=2, keepdims=True)
+    if not np.allclose(before, after, atol=1e-6) or (path[meetings[0]] != path[meetings[1]]).any():
+        return None
+    in_core = (places >= np.repeat(core_starts, sizes)) & (places < np.repeat(core_ends, sizes))
+    return cast(Classes, path[in_core])
+
+
+def best_paths(
+    scores: Scores, lengths: Sequence[int], between: Scores, start: Scores, end: Scores, *, watched: Any = ()
+) -> tuple[Classes, Scores]:
+    """The best sequences, and what it takes to reach some of their tokens.
+
+    Args:
+        scores: Scores of the tokens, the sequences end to end. *Shape:* ``(tokens, classes)``.
+        lengths: Number of tokens of each sequence.
+        between: Scores of the transitions. *Shape:* ``(classes, classes)``.
+        start: Scores of the first classes, for all sequences or each. *Shape:* ``([sequences,] classes)``.
+        end: Scores of the last classes, likewise.
+        watched: Indices of tokens, of any shape.
+
+    Returns:
+        The classes of the tokens, of the shape ``(tokens,)``, and of the watched tokens and each class the score of the
+        best path to it, of the shape ``(..., classes)``.
+    """
+    order, n_active, sequences = time_major(lengths)
     path = np.empty(len(order), dtype="int64")
     if not n_active:
-        return path
-    # Of each token and class: the score of the best path to it.
+        return path, np.empty((*np.shape(watched), len(between)))
+    start, end = (np.broadcast_to(x, (len(lengths), len(between)))[sequences] for x in (start, end))
     best = scores[order].astype("float64")  # the sums over long documents are large
     steps = [slice(start, end) for start, end in pairwise(np.cumsum([0, *n_active]).tolist())]
     reached = [best[step] for step in steps]
-    reached[0] += transitions.start
+    reached[0] += start
     for before, at in pairwise(reached):
-        at += np.maximum.reduce(before[: len(at), :, None] + transitions.between, axis=1)
+        at += np.maximum.reduce(before[: len(at), :, None] + between, axis=1)
+    position = np.empty_like(order)
+    position[order] = np.arange(len(order))
+    sums = best[position[np.asarray(watched, dtype="int64")]]
     # The way back asks for the best class before one that is known, not before each of them.
-    into = np.ascontiguousarray(transitions.between.T)
+    into = np.ascontiguousarray(between.T)
     following = np.empty(0, dtype="int64")
     for step, at in zip(reversed(steps), reversed(reached), strict=True):
-        at[: len(following)] += into[following]
-        at[len(following) :] += transitions.end
+        n_going_on = len(following)
+        at[:n_going_on] += into[following]
+        at[n_going_on:] += end[n_going_on : len(at)]
         following = path[step] = at.argmax(axis=1)
-    classes = np.empty_like(path)
-    classes[order] = path
-    return classes
+    return path[position], sums

@@ -1,14 +1,18 @@
 """Decoding against a search through all sequences."""
 
+from contextlib import contextmanager
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spacy_seqtag.models.types import Transitions
-from spacy_seqtag.pipeline.viterbi import viterbi
+from spacy_seqtag.pipeline import viterbi as module
+from spacy_seqtag.pipeline.viterbi import best_paths, in_pieces, viterbi
 
 # Whole numbers add up exactly, in any order.
 SCORE = st.integers(-9, 9)
@@ -22,6 +26,12 @@ def problems(draw):
     scores = [draw(arrays("float32", (length, n_classes), elements=SCORE)) for length in lengths]
     shapes = ((n_classes, n_classes), n_classes, n_classes)
     return scores, Transitions(*(draw(arrays("float32", shape, elements=TRANSITION)) for shape in shapes))
+
+
+@contextmanager
+def pieces_of(piece, lead):
+    with patch.object(module, "PIECE", piece), patch.object(module, "LEAD", lead):
+        yield
 
 
 def total(path, scores, transitions):
@@ -39,10 +49,11 @@ def decoded(sequences, transitions):
     return np.split(path, np.cumsum([len(scores) for scores in sequences]))[: len(sequences)]
 
 
-@given(problems())
-def test_no_sequence_scores_higher(problem):
+@given(problems(), st.sampled_from([(512, 64), (1, 1), (2, 1)]))
+def test_no_sequence_scores_higher(problem, sizes):
     sequences, transitions = problem
-    paths = decoded(sequences, transitions)
+    with pieces_of(*sizes):
+        paths = decoded(sequences, transitions)
     assert [path.shape for path in paths] == [(len(scores),) for scores in sequences]
     for path, scores in zip(paths, sequences, strict=True):
         candidates = product(range(len(transitions.start)), repeat=len(scores))
@@ -85,3 +96,32 @@ def test_a_long_document_is_decoded_exactly():
     for before in reversed(came_from):
         path.append(before[path[-1]])
     np.testing.assert_array_equal(viterbi(scores, [len(scores)], transitions), path[::-1])
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 60), min_size=1, max_size=4), st.floats(0, 4))
+def test_pieces_are_sure_of_the_best_sequence_or_say_nothing(seed, lengths, strength):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(sum(lengths), 3)).astype("float32")
+    between = strength * rng.normal(size=(3, 3))
+    between[rng.random((3, 3)) < 0.2] = -np.inf
+    transitions = Transitions(*(x.astype("float32") for x in (between, rng.normal(size=3), rng.normal(size=3))))
+    expected, _ = best_paths(scores, lengths, *transitions)
+    with pieces_of(8, 4):
+        path = in_pieces(scores, lengths, transitions)
+        np.testing.assert_array_equal(viterbi(scores, lengths, transitions), expected)
+    if path is not None:
+        np.testing.assert_array_equal(path, expected)
+
+
+@pytest.mark.parametrize(("stays", "is_cut"), [(0.5, True), (np.inf, False)])
+def test_long_sequences_are_decoded_in_pieces_where_their_ends_do_not_matter(stays, is_cut):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(5_000, 3)).astype("float32")
+    between = np.where(np.eye(3), 0, -np.float32(stays))
+    transitions = Transitions(between, np.zeros(3, "float32"), np.zeros(3, "float32"))
+    path = in_pieces(scores, [len(scores)], transitions)
+    assert (path is not None) == is_cut
+    expected, _ = best_paths(scores, [len(scores)], *transitions)
+    np.testing.assert_array_equal(viterbi(scores, [len(scores)], transitions), expected)
+    if not is_cut:  # all of the sequence has one class
+        assert (expected == scores.sum(axis=0).argmax()).all()
