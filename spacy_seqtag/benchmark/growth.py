@@ -27,7 +27,7 @@ def measure_growth(pipelines: Sequence[str], corpus: Path, *, runs: int, **setti
     Returns:
         For "document" and "stream", for each pipeline a list with an entry for each size: its ``words``, the median of
         ``words_per_second``, the most memory that was resident, ``megabytes``, and how far that is above what was
-        resident with the pipeline loaded, ``megabytes_by_tagging``.
+        resident with the pipeline loaded and warm, ``megabytes_by_tagging``.
     """
     sizes = [("document", {"length": length, "n_words": DOCUMENT_LENGTHS[-1]}, length) for length in DOCUMENT_LENGTHS]
     sizes += [("stream", {"n_words": n_words}, n_words) for n_words in STREAM_LENGTHS]

@@ -54,8 +54,8 @@ def measure(
     Returns:
         Seconds of the imports, of loading (in which spaCy imports all its installed plugins), and of each run without
         the making of the documents, or where there is no run of loading again; and the most memory that was resident
-        in each step, in 10^6 bytes, for the runs also how far that is above what was resident before them, with the
-        pipeline loaded and the corpus read.
+        in each step, in 10^6 bytes, for the runs also how far that is above what was resident after the warm-up, in
+        which PyTorch lays out weights and makes kernels.
     """
     seconds: dict[str, Any] = {}
     megabytes: dict[str, float | None] = {}
@@ -86,16 +86,17 @@ def measure(
         texts = read_texts(Path(corpus))
         if n_words is None:
             n_words = sum(len(text.words) for text in texts)
-        resident = peak_megabytes() if forget_peak() else None
         seconds["runs"] = []
-        for size in (min(n_words, 1000), *[n_words] * runs):
+        for run, size in enumerate([min(n_words, 1000), *[n_words] * runs]):
             stream = repeat(texts, n_words=size) if length is None else cut(texts, length=length, n_words=size)
             watch = Stopwatch()
             docs = watch.drawn("making documents", make_docs(nlp.vocab, stream))
             with watch.stage("pipeline"):
                 deque(nlp.pipe(docs, batch_size=batch_size), maxlen=0)  # no document is kept
-            seconds["runs"].append(watch.seconds["pipeline"])
-        del seconds["runs"][0]
+            if run:
+                seconds["runs"].append(watch.seconds["pipeline"])
+            else:
+                resident = peak_megabytes() if forget_peak() else None
         megabytes["runs"] = peak = peak_megabytes()
         megabytes["by tagging"] = peak - resident if peak is not None and resident is not None else None
         if gpu_id >= 0:

@@ -17,7 +17,7 @@ from . import pytorch
 from .empty import skip_empty
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
-from .windows import MAX_PADDED_TOKENS, Window, batch_windows
+from .windows import Window, batch_windows, most_tokens
 
 MAX_CHARACTERS = 32
 """Most characters that are read of a word; of a longer one the first and the last, which have the affixes."""
@@ -82,7 +82,7 @@ def forward(
     vectors = ops.alloc2f(len(words), model.get_dim("nO"))
     backprops = []
     windows = [Window(i, 0, length, 0, length) for i, length in enumerate(lengths) if length]
-    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
+    for batch in batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nO"))):
         rows = [w.sequence for w in batch]
         vectors[rows], backprop_layer = layer(ops.asarray2i(cast(Any, characters[rows, : batch[0].end])), is_train)
         if is_train:

@@ -10,9 +10,9 @@ from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyRows, LazyVectors, Rows, rows_of, side_by_side
+from .lazy import LazyRows, LazyVectors, Rows, rows_at, rows_of, side_by_side
 from .types import Tok2Vec
-from .windows import MAX_PADDED_TOKENS
+from .windows import most_tokens
 
 
 def build_document_context(tok2vec: Tok2Vec) -> Tok2Vec:
@@ -79,14 +79,10 @@ class Words:
         Args:
             x: The vectors of the document's tokens.
         """
-        length, width = x.shape
-        means = self.ops.alloc2f(len(self.counts), width)
-        for start in range(0, length, MAX_PADDED_TOKENS):
-            part = slice(start, start + MAX_PADDED_TOKENS)
+        means = self.ops.alloc2f(len(self.counts), x.shape[1])
+        step = most_tokens(x.shape[1])
+        for start in range(0, len(x), step):
+            part = slice(start, start + step)
             self.ops.scatter_add(means, self.of_token[part], x[part])
         means /= self.counts
-
-        def write(tokens: slice, out: Floats2d) -> None:
-            out[:] = means[self.of_token[tokens]]
-
-        return LazyRows(self.ops, (length, width), write)
+        return rows_at(self.ops, means, self.of_token)

@@ -29,7 +29,7 @@ from .lazy import LazyRows, LazyVectors, Rows
 from .shim import RestingShim, load_weights, to_floats
 from .windows import MAX_PADDED_TOKENS, Window, batch_windows
 
-MAX_PADDED_PIECES = 2048
+MAX_PADDED_PIECES = 1024
 """Most word pieces, padding included, that the transformer predicts at once."""
 ROUND = 16
 """Windows are padded to a multiple of so many word pieces: for every other length PyTorch makes kernels of its own, and

@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import Any, TypeAlias
 
 from thinc.api import Ops
-from thinc.types import Floats2d
+from thinc.types import Floats2d, Ints1d
 
 
 class LazyRows:
@@ -92,6 +92,21 @@ def write_rows(rows: Rows, tokens: slice, out: Floats2d) -> None:
         rows.write(tokens, out)
     else:
         out[:] = rows[tokens]
+
+
+def rows_at(ops: Ops, vectors: Floats2d, index: Ints1d) -> LazyRows:
+    """Vectors of which several tokens have the same, taken where they are read.
+
+    Args:
+        ops: Of the arrays.
+        vectors: The vectors.
+        index: Which of them each token of a document has. *Shape:* ``(tokens,)``.
+    """
+
+    def write(tokens: slice, out: Floats2d) -> None:
+        out[:] = vectors[index[tokens]]
+
+    return LazyRows(ops, (len(index), vectors.shape[1]), write)
 
 
 def side_by_side(ops: Ops, parts: Sequence[Rows]) -> LazyRows:

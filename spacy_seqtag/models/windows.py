@@ -12,7 +12,9 @@ from .lazy import Rows, rows_of, write_rows
 from .types import Encode, EncodePadded, PaddedBatch
 
 MAX_PADDED_TOKENS = 8192
-"""Most tokens, padding included, that an encoder is given at once."""
+"""Most tokens, padding included, that a layer is given at once."""
+MAX_PADDED_VALUES = 2**20
+"""Most numbers in their vectors: 4 MiB in single precision."""
 
 
 class Window(NamedTuple):
@@ -23,6 +25,11 @@ class Window(NamedTuple):
     end: int
     core_start: int
     core_end: int
+
+
+def most_tokens(width: int) -> int:
+    """Most tokens, padding included, with vectors of a width that a layer is given at once."""
+    return max(1, min(MAX_PADDED_TOKENS, MAX_PADDED_VALUES // width))
 
 
 def cut_windows(lengths: Sequence[int], *, size: int, context: int) -> list[Window]:
@@ -109,7 +116,7 @@ def forward(
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
     Y = [model.ops.alloc2f(length, nO, zeros=False) for length in lengths]
     backprops = []
-    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
+    for batch in batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nI"))):
         Yp, backprop_batch = layer(pad(model, rows, batch), is_train)
         for y, w in zip(Yp, batch, strict=True):
             Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
@@ -159,14 +166,14 @@ def forward_tokens(
     layer: Model[Floats2d, Floats2d] = model.layers[0]
     rows = rows_of(X)
     lengths = [len(x) for x in rows]
-    if is_train or sum(lengths) <= MAX_PADDED_TOKENS:
+    most = most_tokens(max([1, *(x.shape[1] for x in rows)]))
+    if is_train or sum(lengths) <= most:
         output: tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]] = forward_array(
             model, list(X), is_train
         )
         return output
     Y = [model.ops.alloc2f(length, model.get_dim("nO"), zeros=False) for length in lengths]
-    windows = cut_windows(lengths, size=MAX_PADDED_TOKENS, context=0)
-    for batch in batch_windows(windows, max_padded_tokens=MAX_PADDED_TOKENS):
+    for batch in batch_windows(cut_windows(lengths, size=most, context=0), max_padded_tokens=most):
         y = layer.predict(model.ops.xp.concatenate([rows[w.sequence][w.start : w.end] for w in batch]))
         start = 0
         for w in batch:

@@ -150,7 +150,8 @@ class TokenClassifier(SavedComponent):
         if isinstance(scores, ChainScores):
             transitions += Transitions(*map(ops.to_numpy, scores.transitions))
             scores = scores.tokens
-        flat = ops.to_numpy(ops.flatten(scores))
+        # Of a long document each copy is large.
+        flat = ops.to_numpy(scores[0] if len(scores) == 1 else ops.flatten(scores))
         allowed = [self.allowed(doc) for doc in docs]
         if any(a is not None for a in allowed):
             width = flat.shape[1]
@@ -158,7 +159,9 @@ class TokenClassifier(SavedComponent):
             flat = np.where(np.concatenate(is_open), flat, np.float32(-np.inf))
         words = words_of(docs)
         is_word = np.concatenate(words)
-        return Chains(flat[is_word], [int(w.sum()) for w in words], transitions, is_word)
+        if not is_word.all():
+            flat = flat[is_word]
+        return Chains(flat, [int(w.sum()) for w in words], transitions, is_word)
 
     def confidences(self, chains: Chains, classes: Classes) -> NDArray[np.float64]:
         """The probability of each annotation, after temperature scaling.

@@ -125,6 +125,10 @@ def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
     model.predict(sequences((30_000,)))
     assert len(seen) > 1
     assert max(n * length for n, length, _ in seen) <= windows.MAX_PADDED_TOKENS
+    monkeypatch.setattr(windows, "MAX_PADDED_VALUES", 1000 * seen[0][2])
+    seen.clear()
+    model.predict(sequences((30_000,)))
+    assert 500 < max(n * length for n, length, _ in seen) <= 1000
 
 
 def test_a_window_needs_room_for_a_token():
