@@ -1,7 +1,8 @@
 """Context from the whole document: what is known of a word elsewhere."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, cast
 
 import numpy as np
 from spacy.attrs import LOWER
@@ -13,6 +14,7 @@ from .empty import skip_empty
 from .lazy import LazyRows, LazyVectors, Rows, rows_at, rows_of, side_by_side
 from .types import Tok2Vec
 from .windows import most_tokens
+from .word_types import keys_of_pairs
 
 
 def build_document_context(tok2vec: Tok2Vec) -> Tok2Vec:
@@ -42,18 +44,16 @@ def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     outputs, backprop_tok2vec = model.layers[0](docs, is_train)
-    words = [Words(model.ops, doc) for doc in docs]
-    vectors = LazyVectors(
-        [side_by_side(model.ops, [x, w.mean(x)]) for x, w in zip(rows_of(outputs), words, strict=True)]
-    )
+    words = Words(model.ops, docs)
+    rows = rows_of(outputs)
+    vectors = LazyVectors([side_by_side(model.ops, pair) for pair in zip(rows, words.means(rows), strict=True)])
     if not is_train:
         return vectors, lambda d_output: docs
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
-        halves = [model.ops.xp.hsplit(d, 2) for d in d_output]
-        backprop_tok2vec(
-            [d + w.mean(model.ops.as_contig(d_mean))[:] for (d, d_mean), w in zip(halves, words, strict=True)]
-        )
+        d_vectors, d_means = zip(*(model.ops.xp.hsplit(d, 2) for d in d_output), strict=True)
+        d_same = words.means([model.ops.as_contig(d) for d in d_means])
+        backprop_tok2vec([d + same[:] for d, same in zip(d_vectors, d_same, strict=True)])
         return docs
 
     return list(vectors), backprop
@@ -64,25 +64,31 @@ class Words:
 
     Args:
         ops: Of the arrays.
-        doc: The document.
+        docs: The documents.
     """
 
-    def __init__(self, ops: Ops, doc: Doc) -> None:
+    def __init__(self, ops: Ops, docs: Sequence[Doc]) -> None:
         self.ops = ops
-        _, numbers, counts = np.unique(doc.to_array(LOWER), return_inverse=True, return_counts=True)
-        self.of_token = ops.asarray1i(numbers)
-        self.counts = ops.asarray2f(counts[:, None])
+        lengths = [len(doc) for doc in docs]
+        lower = np.concatenate([doc.to_array(LOWER) for doc in docs])
+        keys = keys_of_pairs(lower, np.repeat(np.arange(len(docs), dtype="uint64"), lengths))
+        _, words, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        self.counts = ops.asarray2f(cast(Any, counts[:, None]))
+        bounds = pairwise(accumulate(lengths, initial=0))
+        self.of_tokens = [ops.asarray1i(cast(Any, words[start:end])) for start, end in bounds]
 
-    def mean(self, x: Rows) -> LazyRows:
+    def means(self, vectors: Sequence[Rows]) -> list[LazyRows]:
         """The mean over the tokens of a word, at each of them. Its own transpose, so also the gradient of itself.
 
         Args:
-            x: The vectors of the document's tokens.
+            vectors: Those of the documents' tokens.
         """
-        means = self.ops.alloc2f(len(self.counts), x.shape[1])
-        step = most_tokens(x.shape[1])
-        for start in range(0, len(x), step):
-            part = slice(start, start + step)
-            self.ops.scatter_add(means, self.of_token[part], x[part])
+        width = max(x.shape[1] for x in vectors)
+        means = self.ops.alloc2f(len(self.counts), width)
+        step = most_tokens(width)
+        for x, words in zip(vectors, self.of_tokens, strict=True):
+            for start in range(0, len(x), step):
+                part = slice(start, start + step)
+                self.ops.scatter_add(means, words[part], x[part])
         means /= self.counts
-        return rows_at(self.ops, means, self.of_token)
+        return [rows_at(self.ops, means, words) for words in self.of_tokens]

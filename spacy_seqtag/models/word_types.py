@@ -1,6 +1,7 @@
 """Embeddings of words, computed once for each word type of a batch."""
 
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from .lazy import LazyVectors, rows_at
 from .types import Embed
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number, by which one of two hashes is multiplied before they are added."""
+"""An odd number, so that its products with 64-bit numbers differ as these do."""
 
 
 def build_word_types(embed: Embed) -> Embed:
@@ -46,11 +47,18 @@ def forward(
     if is_train:
         return embed(docs, is_train)
     tokens = np.concatenate([doc.to_array([ORTH, NORM]) for doc in docs])
-    _, first, types = np.unique(tokens[:, 0] + MIX * tokens[:, 1], return_index=True, return_inverse=True)
+    _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)
     (vectors,) = embed.predict([doc_of(docs[0].vocab, tokens[first])])
-    of_docs = np.split(types, np.cumsum([len(doc) for doc in docs])[:-1])
-    rows = [rows_at(model.ops, vectors, model.ops.asarray1i(cast(Any, types))) for types in of_docs]
+    index = model.ops.asarray1i(cast(Any, types))
+    bounds = pairwise(accumulate(map(len, docs), initial=0))
+    rows = [rows_at(model.ops, vectors, index[start:end]) for start, end in bounds]
     return LazyVectors(rows), lambda d_output: docs
+
+
+def keys_of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """One key for two, which is as unlikely to be that of another pair as two of spaCy's hashes are to be the same."""
+    keys: NDArray[np.uint64] = first + MIX * second
+    return keys
 
 
 def doc_of(vocab: Vocab, words: NDArray[np.uint64]) -> Doc:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -200,7 +200,8 @@ class TokenClassifier(SavedComponent):
             confidences = np.split(self.confidences(chains, classes), np.searchsorted(starts, ends))
         if not chains.is_word.all():
             classes = self.over_tokens(classes, chains.is_word)
-        of_docs = np.split(classes, np.cumsum([len(doc) for doc in docs])[:-1])
+        bounds = pairwise(accumulate(map(len, docs), initial=0))
+        of_docs = [classes[start:end] for start, end in bounds]
         return [Prediction(*prediction) for prediction in zip(of_docs, confidences, strict=True)]
 
     def over_tokens(self, classes: Classes, is_word: NDArray[np.bool_]) -> Classes:
