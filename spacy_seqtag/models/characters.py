@@ -77,8 +77,12 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
     layer: EmbedWords = model.layers[0]
-    words, tokens = np.unique(np.concatenate([doc.to_array(ORTH) for doc in docs]), return_inverse=True)
-    characters, lengths = look_up(model, [docs[0].vocab.strings[word] for word in words])
+    forms = np.concatenate([doc.to_array(ORTH) for doc in docs])
+    words, first, tokens = np.unique(forms, return_index=True, return_inverse=True)
+    # A document knows the strings of its own words.
+    of_doc = np.searchsorted(np.cumsum([len(doc) for doc in docs]), first, side="right")
+    strings = [docs[i].vocab.strings[word] for i, word in zip(of_doc.tolist(), words.tolist(), strict=True)]
+    characters, lengths = look_up(model, strings)
     vectors = ops.alloc2f(len(words), model.get_dim("nO"))
     backprops = []
     windows = [Window(i, 0, length, 0, length) for i, length in enumerate(lengths) if length]

@@ -1,12 +1,12 @@
 """Embeddings of words, computed once for each word type of a batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import NORM, ORTH
+from spacy.attrs import FLAG63, ID, LANG, LENGTH, LOWER, NORM, ORTH, PREFIX, SHAPE, SUFFIX, intify_attr
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
@@ -16,6 +16,8 @@ from .empty import skip_empty
 from .lazy import LazyVectors, rows_at
 from .types import Embed
 
+LEXICAL = frozenset({*range(FLAG63 + 1), ID, LANG, LENGTH, LOWER, NORM, ORTH, PREFIX, SHAPE, SUFFIX})
+"""The attributes of words; the flags, of which there are 63, are all such."""
 MIX = np.uint64(0x9E3779B97F4A7C15)
 """An odd number, so that its products with 64-bit numbers differ as these do."""
 
@@ -28,8 +30,28 @@ def build_word_types(embed: Embed) -> Embed:
         embed: An embedding of what a token's form and its ``NORM`` decide: these two, and what spaCy's vocabulary has
             of words, like their prefix, suffix, shape and static vector. It looks at no context, and at nothing that
             earlier components set.
+
+    Raises:
+        ValueError: If the embedding reads an attribute of tokens that is not one of words.
     """
+    for node in embed.walk():
+        if node.name == "extract_features":
+            check_attributes(node.attrs["columns"])
     return Model("word_types", forward, init=init, layers=[embed], dims={"nO": embed.maybe_get_dim("nO")})
+
+
+def check_attributes(attributes: Sequence[int | str]) -> None:
+    """Check that attributes are those of words.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    for attribute in attributes:
+        if intify_attr(attribute) not in LEXICAL:
+            raise ValueError(
+                f"WordTypes embeds each distinct word once, and {attribute} may differ between tokens of the same "
+                "form: embed it apart, beside WordTypes in a Concatenate"
+            )
 
 
 def init(model: Embed, X: list[Doc] | None = None, Y: Any = None) -> None:
@@ -44,11 +66,12 @@ def forward(
     model: Embed, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     embed: Embed = model.layers[0]
-    if is_train:
+    vocab = docs[0].vocab
+    if is_train or any(doc.vocab is not vocab for doc in docs):  # what a word is like differs between vocabularies
         return embed(docs, is_train)
     tokens = np.concatenate([doc.to_array([ORTH, NORM]) for doc in docs])
     _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)
-    (vectors,) = embed.predict([doc_of(docs[0].vocab, tokens[first])])
+    (vectors,) = embed.predict([doc_of(vocab, tokens[first])])
     index = model.ops.asarray1i(cast(Any, types))
     bounds = pairwise(accumulate(map(len, docs), initial=0))
     rows = [rows_at(model.ops, vectors, index[start:end]) for start, end in bounds]

@@ -17,8 +17,8 @@ class Chains(NamedTuple):
     one is next to each other."""
 
     scores: Any
-    """Scores of the words, the sequences end to end; ``-inf`` where a class is impossible. *Shape:*
-    ``(words, classes)``."""
+    """Scores of the words, the sequences end to end; ``-inf`` where a class is impossible. Not to be written to, since
+    they may be the model's own. *Shape:* ``(words, classes)``."""
     lengths: Sequence[int]
     """Number of words of each sequence."""
     transitions: Transitions

@@ -216,8 +216,13 @@ def check(path: Path, exclude: Iterable[str] = ()) -> None:
         ValueError: If a file is missing or not as it was saved.
     """
     saved: dict[str, Any] = {}
-    read(lambda file: saved.update(srsly.read_json(file)), path / CHECKSUMS)
-    for name, expected in saved["sha256"].items():
+
+    def read_checksums(file: Path) -> None:
+        content = srsly.read_json(file)
+        saved.update(version=content["spacy-seqtag"], digests=dict(content["sha256"]))
+
+    read(read_checksums, path / CHECKSUMS)
+    for name, expected in saved["digests"].items():
         file = path / name
         if name.split("/")[0] in exclude:
             continue
@@ -225,7 +230,7 @@ def check(path: Path, exclude: Iterable[str] = ()) -> None:
             raise missing(file)
         if digest(file) != expected:
             raise ValueError(
-                f"{file} is not as it was saved (by spacy-seqtag {saved['spacy-seqtag']}): it is damaged or of another "
+                f"{file} is not as it was saved (by spacy-seqtag {saved['version']}): it is damaged or of another "
                 f"pipeline. Copy or save the pipeline again; if you changed it yourself, delete {path / CHECKSUMS}"
             )
 

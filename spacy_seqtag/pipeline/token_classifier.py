@@ -336,8 +336,11 @@ def score_of(extension: str, token: Token) -> float | None:
     """The probability of the annotation that a token is part of, None if no component left it. It is read from the span
     groups of the document, with which it is saved."""
     for group in token.doc.spans.values():
-        # spaCy leaves span groups as they are when tokens are merged or split, which makes them useless.
-        if group.attrs.get("extension") == extension and group.attrs["tokens"] == len(token.doc):
+        if group.attrs.get("extension") != extension:
+            continue
+        # spaCy leaves span groups as they are when tokens are merged or split, which makes them useless, and scores as
+        # they are when spans are added or removed.
+        if group.attrs["tokens"] == len(token.doc) and len(group.attrs["scores"]) == len(group):
             i = bisect_right(range(len(group)), token.i, key=lambda i: group[i].start) - 1
             if i >= 0 and token.i < group[i].end:
                 return float(group.attrs["scores"][i])

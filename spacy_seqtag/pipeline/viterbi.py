@@ -35,7 +35,7 @@ def viterbi(scores: Scores, lengths: Sequence[int], transitions: Transitions) ->
         path = in_pieces(scores, lengths, transitions)
         if path is not None:
             return path
-    return best_paths(scores, lengths, transitions.between, transitions.start, transitions.end)[0]
+    return best_paths(scores, lengths, *transitions, np.zeros(0, dtype="int64"))[0]
 
 
 def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) -> Classes | None:
@@ -63,20 +63,20 @@ def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) 
         between,
         np.where(starts[:, None] == 0, start, np.zeros_like(start)),
         np.where(is_last[:, None], end, np.zeros_like(end)),
-        watched=meetings,
+        meetings,
     )
     with np.errstate(invalid="ignore"):  # where no class is possible
         before, after = sums - sums.max(axis=2, keepdims=True)
-    if not np.allclose(before, after, atol=1e-6) or (path[meetings[0]] != path[meetings[1]]).any():
+    if not np.allclose(before, after, rtol=0, atol=1e-9) or (path[meetings[0]] != path[meetings[1]]).any():
         return None
     in_core = (places >= np.repeat(core_starts, sizes)) & (places < np.repeat(core_ends, sizes))
     return cast(Classes, path[in_core])
 
 
 def best_paths(
-    scores: Scores, lengths: Sequence[int], between: Scores, start: Scores, end: Scores, *, watched: Any = ()
+    scores: Scores, lengths: Sequence[int], between: Scores, start: Scores, end: Scores, asked: Classes
 ) -> tuple[Classes, Scores]:
-    """The best sequences, and what it takes to reach some of their tokens.
+    """The best sequences, and the sums of scores on the way to some of their tokens.
 
     Args:
         scores: Scores of the tokens, the sequences end to end. *Shape:* ``(tokens, classes)``.
@@ -84,26 +84,26 @@ def best_paths(
         between: Scores of the transitions. *Shape:* ``(classes, classes)``.
         start: Scores of the first classes, for all sequences or each. *Shape:* ``([sequences,] classes)``.
         end: Scores of the last classes, likewise.
-        watched: Indices of tokens, of any shape.
+        asked: Indices of the tokens whose sums are asked for, if any. *Shape:* ``(...)``.
 
     Returns:
-        The classes of the tokens, of the shape ``(tokens,)``, and of the watched tokens and each class the score of the
-        best path to it, of the shape ``(..., classes)``.
+        The classes of the tokens, of the shape ``(tokens,)``, and of the tokens that were asked for and each class the
+        score of the best path to it, of the shape ``(..., classes)``.
     """
     order, n_active, sequences = time_major(lengths)
     path = np.empty(len(order), dtype="int64")
     if not n_active:
-        return path, np.empty((*np.shape(watched), len(between)))
+        return path, np.empty((*asked.shape, len(between)))
     start, end = (np.broadcast_to(x, (len(lengths), len(between)))[sequences] for x in (start, end))
     best = scores[order].astype("float64")  # the sums over long documents are large
-    steps = [slice(start, end) for start, end in pairwise(np.cumsum([0, *n_active]).tolist())]
+    steps = [slice(*bounds) for bounds in pairwise(np.cumsum([0, *n_active]).tolist())]
     reached = [best[step] for step in steps]
     reached[0] += start
     for before, at in pairwise(reached):
         at += np.maximum.reduce(before[: len(at), :, None] + between, axis=1)
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
-    sums = best[position[np.asarray(watched, dtype="int64")]]
+    sums = best[position[asked]]
     # The way back asks for the best class before one that is known, not before each of them.
     into = np.ascontiguousarray(between.T)
     following = np.empty(0, dtype="int64")

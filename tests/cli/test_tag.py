@@ -1,6 +1,7 @@
 """`tag` prints what a pipeline finds, also one that is installed apart from the environment."""
 
 import importlib
+import shutil
 import sys
 
 import pytest
@@ -58,3 +59,12 @@ def test_an_unknown_pipeline(command, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert "'no_such_pipeline'" in result.output
     assert not isinstance(result.exception, OSError)
+
+
+@pytest.mark.parametrize(("name", "content"), [("meta.json", '{"lang":'), ("config.cfg", "[nlp\nlang = ")])
+def test_a_damaged_file_is_named(pipeline, tmp_path, name, content):
+    folder = shutil.copytree(pipeline, tmp_path / "damaged")
+    (folder / name).write_text(content, encoding="utf8")
+    result = CliRunner().invoke(app, ["tag", str(folder), "France"])
+    assert result.exit_code == 1
+    assert f"{folder / name}," in "".join(result.output.split("\n"))

@@ -95,3 +95,18 @@ def test_without_a_token(docs):
     model = build_word_types(embedding())
     model.initialize(X=DOCS)
     assert [vectors.shape for vectors in model.predict(docs)] == [(0, 14)] * len(docs)
+
+
+def test_documents_of_other_vocabularies():
+    other = spacy.blank("en")
+    docs = [*DOCS, other("Blorptown can't")]
+    for array, expected in zip(build_word_types(EMBED).predict(docs), EMBED.predict(docs), strict=True):
+        np.testing.assert_allclose(array, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("attribute", ["SPACY", "TAG", "POS", "ENT_TYPE"])
+def test_what_differs_between_tokens_of_a_word_is_refused(attribute):
+    embed = MultiHashEmbed(8, ["NORM", attribute], [20, 20], include_static_vectors=False)
+    with pytest.raises(ValueError, match=attribute):
+        build_word_types(embed)
+    build_word_types(MultiHashEmbed(8, ["ORTH", "IS_TITLE", "LIKE_NUM"], [20, 20, 20], include_static_vectors=False))

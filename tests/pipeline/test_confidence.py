@@ -139,6 +139,13 @@ def test_tokens_that_were_merged_have_no_probability(trained):
     assert [token._.tag_score for token in doc] == [None] * len(doc)
 
 
+def test_spans_that_were_added_to_the_group_make_its_scores_useless(trained):
+    doc = with_confidence(trained)("Anna Lee lives in New York .")
+    assert any(token._.ent_score is not None for token in doc)
+    doc.spans["ents"].append(doc[0:1])
+    assert all(token._.ent_score is None for token in doc)
+
+
 def test_the_extension_of_the_user_stays(trained):
     Token.set_extension("ent_score", default="mine", force=True)
     try:

@@ -34,6 +34,10 @@ def pieces_of(piece, lead):
         yield
 
 
+def in_one_piece(scores, lengths, transitions):
+    return best_paths(scores, lengths, *transitions, np.zeros(0, "int64"))[0]
+
+
 def total(path, scores, transitions):
     if not len(path):
         return 0.0
@@ -105,7 +109,7 @@ def test_pieces_are_sure_of_the_best_sequence_or_say_nothing(seed, lengths, stre
     between = strength * rng.normal(size=(3, 3))
     between[rng.random((3, 3)) < 0.2] = -np.inf
     transitions = Transitions(*(x.astype("float32") for x in (between, rng.normal(size=3), rng.normal(size=3))))
-    expected, _ = best_paths(scores, lengths, *transitions)
+    expected = in_one_piece(scores, lengths, transitions)
     with pieces_of(8, 4):
         path = in_pieces(scores, lengths, transitions)
         np.testing.assert_array_equal(viterbi(scores, lengths, transitions), expected)
@@ -121,7 +125,19 @@ def test_long_sequences_are_decoded_in_pieces_where_their_ends_do_not_matter(sta
     transitions = Transitions(between, np.zeros(3, "float32"), np.zeros(3, "float32"))
     path = in_pieces(scores, [len(scores)], transitions)
     assert (path is not None) == is_cut
-    expected, _ = best_paths(scores, [len(scores)], *transitions)
+    expected = in_one_piece(scores, [len(scores)], transitions)
     np.testing.assert_array_equal(viterbi(scores, [len(scores)], transitions), expected)
     if not is_cut:  # all of the sequence has one class
         assert (expected == scores.sum(axis=0).argmax()).all()
+
+
+@pytest.mark.parametrize("unlikely", [0.0, -1000.0])
+def test_pieces_whose_best_paths_nearly_agree_are_not_sure(unlikely):
+    scores = np.zeros((1664, 3), "float32")
+    for token, score in ((100, -0.9), (540, 0.5), (600, 0.5), (800, -1.9), (1050, 0.5), (1100, 0.5), (1500, -0.9)):
+        scores[token, 0] = 1e-6 * score
+    scores[:, 2] = unlikely
+    between = np.where(np.eye(3), 0, -np.inf).astype("float32")
+    transitions = Transitions(between, np.zeros(3, "float32"), np.zeros(3, "float32"))
+    assert in_pieces(scores, [len(scores)], transitions) is None
+    assert (viterbi(scores, [len(scores)], transitions) == 1).all()

@@ -211,3 +211,10 @@ def test_weights_that_a_transformer_lacks_are_named(with_transformer):
 def test_a_transformer_that_is_not_tampered_with_loads(with_transformer):
     load_tampered(with_transformer, lambda msg: None)
     assert not with_transformer.get_pipe("transformer").model.transformer.training
+
+
+@pytest.mark.parametrize("content", [{}, [], {"spacy-seqtag": "0.1.0", "sha256": 1}])
+def test_checksums_that_are_none(checked, tmp_path, content):
+    folder = shutil.copytree(checked, tmp_path / "pipeline")
+    srsly.write_json(folder / "checksums.json", content)
+    assert_error_names(folder / "checksums.json", folder)
