@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import ArgsKwargs, Floats2d
 
@@ -15,39 +16,66 @@ from .windows import with_tokens
 Linear = Model[Floats2d, Floats2d]
 
 
-def build_linear_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
+def build_linear_head(tok2vec: Tok2Vec, nO: int | None = None, grad_factor: float = 1.0) -> Scorer:
     """A linear layer that scores each token's classes on its own, on vectors from a ``tok2vec`` or a listener to one.
 
     Args:
         tok2vec: The token vectors.
         nO: Number of classes; None to take it from the component's labels.
+        grad_factor: Factor of the gradients that ``tok2vec`` gets from this head. Where several components share token
+            vectors, it balances what these are made for.
     """
-    return linear_head(tok2vec, nO)
+    return linear_head(tok2vec, nO, grad_factor)
 
 
-def build_crf_head(tok2vec: Tok2Vec, nO: int | None = None) -> Scorer:
+def build_crf_head(tok2vec: Tok2Vec, nO: int | None = None, grad_factor: float = 1.0) -> Scorer:
     """A linear layer and a linear-chain CRF over it (Huang et al. 2015, "Bidirectional LSTM-CRF Models for Sequence
     Tagging"): the classes of a document are scored together.
 
     Args:
         tok2vec: The token vectors.
         nO: Number of classes; None to take it from the component's labels.
+        grad_factor: Factor of the gradients that ``tok2vec`` gets from this head.
     """
-    return linear_head(tok2vec, nO, crf())
+    return linear_head(tok2vec, nO, grad_factor, crf())
 
 
-def linear_head(tok2vec: Tok2Vec, nO: int | None, *further: CRF) -> Scorer:
+def linear_head(tok2vec: Tok2Vec, nO: int | None, grad_factor: float, *further: CRF) -> Scorer:
     """A linear layer on token vectors, and perhaps a CRF on its scores."""
     width = tok2vec.maybe_get_dim("nO")
     linear: Linear = wrap_module(
         "linear", build_linear, init=init_linear, convert_inputs=convert_inputs, nI=width, nO=nO
     )
-    model: Scorer = chain(tok2vec, with_tokens(linear), *further)
+    vectors = tok2vec if grad_factor == 1.0 else with_grad_factor(tok2vec, grad_factor)
+    model: Scorer = chain(vectors, with_tokens(linear), *further)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", linear)
     model.init = init_linear_head
     model.attrs["resize_output"] = resize_linear_head
     return model
+
+
+def with_grad_factor(tok2vec: Tok2Vec, grad_factor: float) -> Tok2Vec:
+    """Token vectors that are trained with a factor of the gradients."""
+    return Model(
+        f"with_grad_factor({tok2vec.name})",
+        forward_grad_factor,
+        init=init_grad_factor,
+        layers=[tok2vec],
+        attrs={"grad_factor": grad_factor},
+    )
+
+
+def init_grad_factor(model: Tok2Vec, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize(X, Y)
+
+
+def forward_grad_factor(
+    model: Tok2Vec, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    vectors, backprop_tok2vec = model.layers[0](docs, is_train)
+    factor = model.attrs["grad_factor"]
+    return vectors, lambda d_vectors: backprop_tok2vec([factor * d for d in d_vectors])
 
 
 def init_linear_head(model: Scorer, X: Any = None, Y: Any = None) -> None:

@@ -4,10 +4,11 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-from thinc.api import Adam, Linear, with_array
+from thinc.api import Adam, Linear, fix_random_seed, with_array
 
 from spacy_seqtag.models.encoders import build_rnn, build_transformer
 from spacy_seqtag.models.heads import build_crf_head, build_direct_head, build_linear_head
+from spacy_seqtag.models.shim import module_shim
 from spacy_seqtag.models.types import ChainScores, Transitions
 
 X = [np.ones((3, 5), dtype="float32"), np.zeros((2, 5), dtype="float32")]
@@ -25,6 +26,26 @@ def test_a_linear_head_can_grow():
         np.testing.assert_allclose(new[:, :9], old, atol=1e-6)
     loaded = build_linear_head(build_rnn(6)).from_bytes(model.to_bytes())
     np.testing.assert_array_equal(loaded.predict(X)[0], after[0])
+
+
+@pytest.mark.parametrize("build", [build_linear_head, build_crf_head])
+def test_the_gradient_factor_is_that_of_what_is_below_the_head(build):
+    def gradients(grad_factor):
+        fix_random_seed(0)
+        encoder = build_rnn(6, cell="rnn", bidirectional=False)
+        model = build(encoder, grad_factor=grad_factor)
+        model.initialize(X=X, Y=Y)
+        scores, backprop = model.begin_update(X)
+        ones = [np.ones((len(x), 9), "float32") for x in X]
+        transitions = Transitions(np.ones((9, 9), "float32"), np.ones(9, "float32"), np.ones(9, "float32"))
+        backprop(ChainScores(ones, transitions) if isinstance(scores, ChainScores) else ones)
+        parts = encoder.layers[0], model.get_ref("output_layer")
+        return [[p.grad.numpy() for p in module_shim(part).module.parameters()] for part in parts]
+
+    for whole, part, factor in zip(gradients(1.0), gradients(0.25), (0.25, 1.0), strict=True):
+        for expected, found in zip(whole, part, strict=True):
+            assert np.abs(expected).max() > 1e-3
+            np.testing.assert_allclose(found, factor * expected, rtol=1e-4, atol=1e-6)
 
 
 def step(model, width):
