@@ -18,13 +18,15 @@ from .types import Embed
 
 LEXICAL = frozenset({*range(FLAG63 + 1), ID, LANG, LENGTH, LOWER, NORM, ORTH, PREFIX, SHAPE, SUFFIX})
 """The attributes of words; the flags, of which there are 63, are all such."""
+FEW = 128
+"""Tokens for which it takes longer to find the distinct words than to embed them all."""
 MIX = np.uint64(0x9E3779B97F4A7C15)
 """An odd number, so that its products with 64-bit numbers differ as these do."""
 
 
 def build_word_types(embed: Embed) -> Embed:
-    """Embed each distinct word of a batch once, where nothing is trained. In training, where dropout is drawn for each
-    token, this is the embedding alone.
+    """Embed each distinct word of a large batch once, where nothing is trained. In training, where dropout is drawn for
+    each token, this is the embedding alone.
 
     Args:
         embed: An embedding of what a token's form and its ``NORM`` decide: these two, and what spaCy's vocabulary has
@@ -67,7 +69,8 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     embed: Embed = model.layers[0]
     vocab = docs[0].vocab
-    if is_train or any(doc.vocab is not vocab for doc in docs):  # what a word is like differs between vocabularies
+    one_vocab = all(doc.vocab is vocab for doc in docs)  # what a word is like differs between vocabularies
+    if is_train or not one_vocab or sum(map(len, docs)) < FEW:
         return embed(docs, is_train)
     tokens = np.concatenate([doc.to_array([ORTH, NORM]) for doc in docs])
     _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)

@@ -194,8 +194,6 @@ def constraints_of(scheme: Scheme, n_types: int) -> Transitions:
 def is_blocked(doc: Doc) -> NDArray[np.bool_]:
     """Which tokens may be in no entity. spaCy marks them as the beginning of one without a type. *Shape:*
     ``(tokens,)``."""
-    if not doc.has_annotation("ENT_IOB"):
-        return np.zeros(len(doc), dtype="bool")
     iob, types = np.asarray(doc.to_array([ENT_IOB, ENT_TYPE])).T
     blocked: NDArray[np.bool_] = (iob == 3) & (types == 0)
     return blocked
