@@ -1,4 +1,4 @@
-"""Vectors of the same word elsewhere in the document."""
+"""Vectors of the same word elsewhere in the document, and of all of it."""
 
 import numpy as np
 import pytest
@@ -30,22 +30,22 @@ def tok2vec(docs):
     return layer
 
 
-def test_the_mean_is_of_the_same_word_in_the_same_document(docs, tok2vec):
+def test_the_means_are_of_the_same_word_and_of_the_document(docs, tok2vec):
     model = build_document_context(tok2vec)
     model.initialize(X=docs)
-    assert model.get_dim("nO") == 8
+    assert model.get_dim("nO") == 12
     for words, before, after in zip(TEXTS, tok2vec.predict(docs), model.predict(docs), strict=True):
         assert len(after) == len(words)
         for i, word in enumerate(words):
             same = [vector for other, vector in zip(words, before, strict=True) if other.lower() == word.lower()]
-            np.testing.assert_allclose(after[i], [*before[i], *np.mean(same, axis=0)], atol=1e-6)
+            np.testing.assert_allclose(after[i], [*before[i], *np.mean(same, axis=0), *before.mean(axis=0)], atol=1e-6)
 
 
 def test_the_gradient_is_that_of_finite_differences(docs, tok2vec):
     model = build_document_context(tok2vec)
     model.initialize(X=docs)
     rng = np.random.default_rng(0)
-    d_output = [rng.normal(size=(len(doc), 8)).astype("float32") for doc in docs]
+    d_output = [rng.normal(size=(len(doc), 12)).astype("float32") for doc in docs]
 
     def projected():
         return sum(float((y * d).sum()) for y, d in zip(model.predict(docs), d_output, strict=True))
