@@ -9,7 +9,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyVectors, rows_of, side_by_side
+from .lazy import LazyVectors, joined, rows_of
 from .types import Tok2Vec
 
 
@@ -50,10 +50,7 @@ def forward(
         outputs = tuple(layer.predict(docs) for layer in model.layers)
     tokens = next(i for i, doc in enumerate(docs) if len(doc))
     bounds = list(pairwise(accumulate((rows_of(output)[tokens].shape[1] for output in outputs), initial=0)))
-    # Of an empty document a listener may give nothing with the right width.
-    parts = zip(*map(rows_of, outputs), strict=True)
-    empty = ops.alloc2f(0, bounds[-1][1])
-    rows = [side_by_side(ops, part) if len(doc) else empty for doc, part in zip(docs, parts, strict=True)]
+    rows = joined(ops, [*map(rows_of, outputs)])
     if not is_train:
         return LazyVectors(rows), lambda d_output: docs
     vectors: list[Any] = list(LazyVectors(rows))

@@ -1,7 +1,6 @@
 """Context from the whole document: what it says of a word elsewhere, and what it is about."""
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +11,7 @@ from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyRows, LazyVectors, Rows, rows_at, rows_of, side_by_side
+from .lazy import LazyRows, LazyVectors, Rows, joined, rows_at, rows_of
 from .types import Tok2Vec
 from .windows import most_tokens
 from .word_types import keys_of_pairs
@@ -46,36 +45,38 @@ def forward(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     outputs, backprop_tok2vec = model.layers[0](docs, is_train)
-    groups = [Groups(model.ops, docs, of_tokens) for of_tokens in (same_words(docs), same_documents(docs))]
+    lengths = [len(doc) for doc in docs]
+    document = np.repeat(np.arange(len(docs)), lengths)
+    words, documents = (Groups(model.ops, lengths, group) for group in (same_words(docs, document), document))
     rows = rows_of(outputs)
-    parts = zip(rows, *(group.means(rows) for group in groups), strict=True)
-    vectors = LazyVectors([side_by_side(model.ops, part) for part in parts])
+    vectors = LazyVectors(joined(model.ops, [rows, words.means(rows), documents.means(rows)]))
     if not is_train:
         return vectors, lambda d_output: docs
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
-        d_vectors, *d_means = zip(*(model.ops.xp.hsplit(d, 3) for d in d_output), strict=True)
-        d_rows = [
-            group.means([model.ops.as_contig(d) for d in d_mean]) for group, d_mean in zip(groups, d_means, strict=True)
-        ]
-        backprop_tok2vec([d + word[:] + document[:] for d, word, document in zip(d_vectors, *d_rows, strict=True)])
+        d_parts = zip(*([*map(model.ops.as_contig, model.ops.xp.hsplit(d, 3))] for d in d_output), strict=True)
+        d_vectors, d_words, d_documents = d_parts
+        d_means = words.means(d_words), documents.means(d_documents)
+        backprop_tok2vec([d + word[:] + document[:] for d, word, document in zip(d_vectors, *d_means, strict=True)])
         return docs
 
     return list(vectors), backprop
 
 
-def same_words(docs: Sequence[Doc]) -> NDArray[np.int64]:
-    """A number for each token, the same for those of a document that are the same word, capitals or not. *Shape:*
-    ``(tokens,)``."""
+def same_words(docs: Sequence[Doc], document: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each token, the same for those of a document that are the same word, capitals or not.
+
+    Args:
+        docs: The documents.
+        document: The number of each token's document. *Shape:* ``(tokens,)``.
+
+    Returns:
+        *Shape:* ``(tokens,)``.
+    """
     lower = np.concatenate([doc.to_array(LOWER) for doc in docs])
     words: NDArray[np.int64]
-    _, words = np.unique(keys_of_pairs(lower, same_documents(docs).astype("uint64")), return_inverse=True)
+    _, words = np.unique(keys_of_pairs(lower, document.astype("uint64")), return_inverse=True)
     return words
-
-
-def same_documents(docs: Sequence[Doc]) -> NDArray[np.int64]:
-    """A number for each token, that of its document. *Shape:* ``(tokens,)``."""
-    return np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
 
 
 class Groups:
@@ -83,15 +84,14 @@ class Groups:
 
     Args:
         ops: Of the arrays.
-        docs: The documents.
+        lengths: Number of tokens of each document.
         of_tokens: The group of each token, counted from zero. *Shape:* ``(tokens,)``.
     """
 
-    def __init__(self, ops: Ops, docs: Sequence[Doc], of_tokens: NDArray[np.int64]) -> None:
+    def __init__(self, ops: Ops, lengths: Sequence[int], of_tokens: NDArray[np.int64]) -> None:
         self.ops = ops
         self.sizes = ops.asarray2f(cast(Any, np.maximum(np.bincount(of_tokens), 1)[:, None]))
-        bounds = pairwise(accumulate(map(len, docs), initial=0))
-        self.of_tokens = [ops.asarray1i(cast(Any, of_tokens[start:end])) for start, end in bounds]
+        self.of_tokens = ops.unflatten(ops.asarray1i(cast(Any, of_tokens)), ops.asarray1i(lengths))
 
     def means(self, vectors: Sequence[Rows]) -> list[LazyRows]:
         """The mean over a group, at each of its tokens. Its own transpose, so also the gradient of itself.
@@ -102,9 +102,9 @@ class Groups:
         width = max(x.shape[1] for x in vectors)
         means = self.ops.alloc2f(len(self.sizes), width)
         step = most_tokens(width)
-        for x, groups in zip(vectors, self.of_tokens, strict=True):
+        for x, of_tokens in zip(vectors, self.of_tokens, strict=True):
             for start in range(0, len(x), step):
                 part = slice(start, start + step)
-                self.ops.scatter_add(means, groups[part], x[part])
+                self.ops.scatter_add(means, of_tokens[part], x[part])
         means /= self.sizes
-        return [rows_at(self.ops, means, groups) for groups in self.of_tokens]
+        return [rows_at(self.ops, means, of_tokens) for of_tokens in self.of_tokens]

@@ -1,10 +1,10 @@
 """The models of the components: token vectors in context in, a score for each class out."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
-from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import ArgsKwargs, Floats2d
 
@@ -43,39 +43,14 @@ def build_crf_head(tok2vec: Tok2Vec, nO: int | None = None, grad_factor: float =
 def linear_head(tok2vec: Tok2Vec, nO: int | None, grad_factor: float, *further: CRF) -> Scorer:
     """A linear layer on token vectors, and perhaps a CRF on its scores."""
     width = tok2vec.maybe_get_dim("nO")
-    linear: Linear = wrap_module(
-        "linear", build_linear, init=init_linear, convert_inputs=convert_inputs, nI=width, nO=nO
-    )
-    vectors = tok2vec if grad_factor == 1.0 else with_grad_factor(tok2vec, grad_factor)
-    model: Scorer = chain(vectors, with_tokens(linear), *further)
+    convert = partial(convert_inputs, grad_factor)
+    linear: Linear = wrap_module("linear", build_linear, init=init_linear, convert_inputs=convert, nI=width, nO=nO)
+    model: Scorer = chain(tok2vec, with_tokens(linear), *further)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", linear)
     model.init = init_linear_head
     model.attrs["resize_output"] = resize_linear_head
     return model
-
-
-def with_grad_factor(tok2vec: Tok2Vec, grad_factor: float) -> Tok2Vec:
-    """Token vectors that are trained with a factor of the gradients."""
-    return Model(
-        f"with_grad_factor({tok2vec.name})",
-        forward_grad_factor,
-        init=init_grad_factor,
-        layers=[tok2vec],
-        attrs={"grad_factor": grad_factor},
-    )
-
-
-def init_grad_factor(model: Tok2Vec, X: Any = None, Y: Any = None) -> None:
-    model.layers[0].initialize(X, Y)
-
-
-def forward_grad_factor(
-    model: Tok2Vec, docs: list[Doc], is_train: bool
-) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
-    vectors, backprop_tok2vec = model.layers[0](docs, is_train)
-    factor = model.attrs["grad_factor"]
-    return vectors, lambda d_vectors: backprop_tok2vec([factor * d for d in d_vectors])
 
 
 def init_linear_head(model: Scorer, X: Any = None, Y: Any = None) -> None:
@@ -120,9 +95,16 @@ def init_linear(model: Linear, X: Any = None, Y: Any = None) -> None:
     construct(model, nI=model.get_dim("nI"), nO=model.get_dim("nO"))
 
 
-def convert_inputs(model: Linear, X: Floats2d, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
+def convert_inputs(
+    grad_factor: float, model: Linear, X: Floats2d, is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
     x = to_tensor(model, X, requires_grad=is_train)
-    return ArgsKwargs(args=(cast(Any, x),), kwargs={}), lambda d_inputs: to_floats(d_inputs.args[0])
+
+    def to_thinc(d_inputs: ArgsKwargs) -> Floats2d:
+        d_X: Floats2d = grad_factor * to_floats(d_inputs.args[0])
+        return d_X
+
+    return ArgsKwargs(args=(cast(Any, x),), kwargs={}), to_thinc
 
 
 def build_direct_head(embed: Embed, encode: Encode) -> Scorer:

@@ -123,3 +123,17 @@ def side_by_side(ops: Ops, parts: Sequence[Rows]) -> LazyRows:
             write_rows(part, tokens, out[:, start:end])
 
     return LazyRows(ops, (len(parts[0]), bounds[-1]), write)
+
+
+def joined(ops: Ops, layers: Sequence[Sequence[Rows]]) -> list[Rows]:
+    """Vectors of several layers side by side. Of an empty document, of which a listener may give nothing with the right
+    width, the result has it.
+
+    Args:
+        ops: Of the arrays.
+        layers: Of each layer the vectors of the documents; one document at least has a token.
+    """
+    documents = list(zip(*layers, strict=True))
+    width = sum(part.shape[1] for part in next(parts for parts in documents if len(parts[0])))
+    empty = ops.alloc2f(0, width)
+    return [side_by_side(ops, parts) if len(parts[0]) else empty for parts in documents]

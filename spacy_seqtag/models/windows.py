@@ -1,7 +1,6 @@
 """Documents of any length as padded batches of windows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from thinc.api import Model, Ops
@@ -115,7 +114,7 @@ def forward(
     rows = rows_of(X)
     lengths = [len(x) for x in rows]
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
-    Y = empty_vectors(model.ops, lengths, nO)
+    Y = alloc_vectors(model.ops, lengths, nO)
     backprops = []
     for batch in batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nI"))):
         Yp, backprop_batch = layer(pad(model, rows, batch), is_train)
@@ -137,16 +136,15 @@ def forward(
     return Y, backprop
 
 
-def empty_vectors(ops: Ops, lengths: Sequence[int], width: int) -> list[Floats2d]:
-    """Arrays to write vectors into, of one allocation: the system hands out a large one many times as fast.
+def alloc_vectors(ops: Ops, lengths: Sequence[int], width: int) -> list[Floats2d]:
+    """Arrays to write vectors into: parts of one, which the system hands out many times as fast as many.
 
     Args:
         ops: Of the arrays.
         lengths: Number of vectors of each array.
         width: Of the vectors.
     """
-    flat = ops.alloc2f(sum(lengths), width, zeros=False)
-    return [flat[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+    return ops.unflatten(ops.alloc2f(sum(lengths), width, zeros=False), ops.asarray1i(lengths))
 
 
 def pad(model: Encode, X: Sequence[Rows], batch: list[Window]) -> PaddedBatch:
@@ -185,7 +183,7 @@ def forward_tokens(
             model, list(X), is_train
         )
         return output
-    Y = empty_vectors(model.ops, lengths, model.get_dim("nO"))
+    Y = alloc_vectors(model.ops, lengths, model.get_dim("nO"))
     for batch in batch_windows(cut_windows(lengths, size=most, context=0), max_padded_tokens=most):
         y = layer.predict(model.ops.xp.concatenate([rows[w.sequence][w.start : w.end] for w in batch]))
         start = 0

@@ -1,7 +1,6 @@
 """Embeddings of words, computed once for each word type of a batch."""
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -75,10 +74,9 @@ def forward(
     tokens = np.concatenate([doc.to_array([ORTH, NORM]) for doc in docs])
     _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)
     (vectors,) = embed.predict([doc_of(vocab, tokens[first])])
-    index = model.ops.asarray1i(cast(Any, types))
-    bounds = pairwise(accumulate(map(len, docs), initial=0))
-    rows = [rows_at(model.ops, vectors, index[start:end]) for start, end in bounds]
-    return LazyVectors(rows), lambda d_output: docs
+    ops = model.ops
+    of_docs = ops.unflatten(ops.asarray1i(cast(Any, types)), ops.asarray1i([len(doc) for doc in docs]))
+    return LazyVectors([rows_at(ops, vectors, of_tokens) for of_tokens in of_docs]), lambda d_output: docs
 
 
 def keys_of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint64]:

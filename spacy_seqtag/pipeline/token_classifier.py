@@ -270,7 +270,8 @@ class TokenClassifier(SavedComponent):
                 f"'{self.name}' has no labels: the training data has no {self.annotation} annotation. "
                 "Leave the component out of the pipeline, or give labels in [initialize.components]."
             )
-        docs = [example.x for example in islice(get_examples(), 10)]
+        # The model takes its widths from the first document, of which a listener must have vectors.
+        docs = list(islice((example.x for example in get_examples() if len(example.x)), 10))
         self.model.initialize(X=docs, Y=[self.model.ops.alloc2f(len(doc), len(self.classes)) for doc in docs])
 
     def add_label(self, label: str) -> int:

@@ -48,6 +48,15 @@ def test_the_gradient_factor_is_that_of_what_is_below_the_head(build):
             np.testing.assert_allclose(found, factor * expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("build", [build_linear_head, build_crf_head])
+def test_weights_load_whatever_the_gradient_factor(build):
+    saved, loaded = (build(build_rnn(6), grad_factor=grad_factor) for grad_factor in (0.25, 1.0))
+    saved.initialize(X=X, Y=Y)
+    loaded.from_bytes(saved.to_bytes())
+    for part, expected in zip(loaded.predict(X), saved.predict(X), strict=True):
+        np.testing.assert_array_equal(part[0], expected[0])
+
+
 def step(model, width):
     """An update with random gradients."""
     scores, backprop = model.begin_update(X)

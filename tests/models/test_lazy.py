@@ -78,8 +78,7 @@ def test_the_vectors_of_a_document_are_never_all_in_memory(docs, vectors, build)
     model.initialize()
     _, peak = peak_bytes(lambda: model.predict(embed.predict(docs)))
     _, whole = peak_bytes(lambda: embed.begin_update(docs))
-    assert whole > embed.get_dim("nO") / WIDTH * vectors[0].nbytes
-    assert peak < whole / 2  # a part, its copy and the classes
+    assert peak < embed.get_dim("nO") // WIDTH * vectors[0].nbytes < whole
 
 
 @pytest.mark.parametrize("chosen", [slice(None), slice(1, None), slice(2, 3)])

@@ -10,10 +10,12 @@ import spacy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
+from spacy.training import Example
 
 from spacy_seqtag.models import windows
 from spacy_seqtag.models.encoders import WINDOW
 
+from ..conftest import transformer_config
 from ..pipeline.toy import MODELS, TEXTS, initialize, listening_to_a_transformer, make_nlp, toy_examples, train
 
 # A word, a space and a mark of many scripts, and what breaks naive code: control, zero-width and combining characters,
@@ -34,6 +36,7 @@ WORDS = st.one_of(st.text(CHARACTERS, min_size=1, max_size=12), st.sampled_from(
 TEXT = st.one_of(
     st.text(CHARACTERS, max_size=60), st.lists(st.one_of(WORDS, st.sampled_from(ODD)), max_size=30).map(" ".join)
 )
+ENCODE = {"@architectures": "spacy-seqtag.RNN.v1", "width": 6}
 random_text = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
@@ -217,3 +220,24 @@ def test_text_for_a_transformer(with_transformer, text):
 def test_any_text_for_a_transformer(with_transformer, texts):
     for doc in with_transformer.pipe(texts):
         assert_well_annotated(doc)
+
+
+@pytest.mark.parametrize("component", ["ner", "tok2vec"])
+def test_empty_documents_are_trained_on_beside_a_transformer(tiny_bert, component):
+    listener = {"@architectures": "spacy-seqtag.TransformerListener.v1", "pooling": {"@layers": "reduce_mean.v1"}}
+    context = {"@architectures": "spacy-seqtag.DocumentContext.v1", "tok2vec": listener}
+    tok2vec = {"@architectures": "spacy.Tok2Vec.v2", "embed": context, "encode": ENCODE}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", config={"model": transformer_config(tiny_bert)["model"]})
+    if component == "tok2vec":
+        nlp.add_pipe("tok2vec", config={"model": context})
+        tok2vec = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
+    ner = {"@architectures": "spacy-seqtag.Linear.v1", "tok2vec": tok2vec}
+    nlp.add_pipe("seqtag_ner", config={"model": ner})
+    examples = toy_examples(nlp)
+    empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+    optimizer = nlp.initialize(lambda: [*examples, empty] if component == "tok2vec" else [empty, *examples])
+    for batch in ([empty, *examples], [empty], [*examples, empty]):
+        losses = nlp.update(batch, sgd=optimizer)
+        assert losses["seqtag_ner"] > 0 or batch == [empty]
+    assert [len(doc) for doc in nlp.pipe(["", TEXTS[0], ""])] == [0, len(nlp.make_doc(TEXTS[0])), 0]
