@@ -40,7 +40,12 @@ def assert_whole(folder):
 def test_a_signal(corpus, tmp_path, interrupt):
     out = tmp_path / "out"
     settings = ["--training.max_steps", "100000", "--training.patience", "0", "--training.eval_frequency", "1"]
-    process = subprocess.Popen([sys.executable, "-m", "spacy_seqtag", *command(corpus, out, *settings)])
+    # A child inherits that a signal is ignored, as shells have it of what they run in the background, but no handler.
+    before = signal.signal(getattr(signal, interrupt), signal.default_int_handler)
+    try:
+        process = subprocess.Popen([sys.executable, "-m", "spacy_seqtag", *command(corpus, out, *settings)])
+    finally:
+        signal.signal(getattr(signal, interrupt), before)
     try:
         deadline = time.monotonic() + 120
         while not (out / "model-best").is_dir():
