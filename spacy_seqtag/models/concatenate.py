@@ -48,11 +48,11 @@ def forward(
         outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
     else:  # what layers keep for a backward pass can go before the next one predicts
         outputs = tuple(layer.predict(docs) for layer in model.layers)
-    tokens = next(i for i, doc in enumerate(docs) if len(doc))
-    bounds = list(pairwise(accumulate((rows_of(output)[tokens].shape[1] for output in outputs), initial=0)))
     rows = joined(ops, [*map(rows_of, outputs)])
     if not is_train:
         return LazyVectors(rows), lambda d_output: docs
+    tokens = next(i for i, doc in enumerate(docs) if len(doc))
+    bounds = list(pairwise(accumulate((rows_of(output)[tokens].shape[1] for output in outputs), initial=0)))
     vectors: list[Any] = list(LazyVectors(rows))
     masks = [ops.get_dropout_mask(x.shape, model.attrs["dropout"]) for x in vectors]
     for x, mask in zip(vectors, masks, strict=True):

@@ -78,7 +78,9 @@ def test_the_vectors_of_a_document_are_never_all_in_memory(docs, vectors, build)
     model.initialize()
     _, peak = peak_bytes(lambda: model.predict(embed.predict(docs)))
     _, whole = peak_bytes(lambda: embed.begin_update(docs))
-    assert peak < embed.get_dim("nO") // WIDTH * vectors[0].nbytes < whole
+    size = embed.get_dim("nO") // WIDTH * vectors[0].nbytes
+    assert peak < size / 2  # a part, its copy and the classes
+    assert whole > size
 
 
 @pytest.mark.parametrize("chosen", [slice(None), slice(1, None), slice(2, 3)])
