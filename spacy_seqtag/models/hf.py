@@ -27,6 +27,7 @@ from transformers.utils.generic import ModelOutput
 
 from .lazy import LazyRows, LazyVectors, Rows
 from .shim import RestingShim, load_weights, to_floats
+from .threads import for_each
 from .windows import MAX_PADDED_TOKENS, Window, batch_windows
 
 MAX_PADDED_PIECES = 1024
@@ -167,6 +168,10 @@ def piece_count(window: Window) -> int:
     return window.end - window.start
 
 
+def padded_size(batch: list[Window]) -> int:
+    return len(batch) * piece_count(batch[0])
+
+
 def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple[BaseModelOutput, Callable[[Any], Any]]:
     """Predict windows of similar length together, a few at a time."""
     if is_train:
@@ -179,7 +184,9 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
     rounded = [max(length, min(math.ceil(length / ROUND) * ROUND, most)) for length in lengths]
     windows = [Window(row, 0, length, 0, length) for row, length in enumerate(rounded)]
     states: Any = None
-    for batch in batch_pieces(windows, get_torch_default_device()):
+
+    def read(batch: list[Window]) -> None:
+        nonlocal states
         rows = np.asarray([w.sequence for w in batch])
         # Some tokenizers pad on the left, which moves the pieces from their positions.
         longest = max(lengths[row] for row in rows)
@@ -197,6 +204,10 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
             shape = (*ids.shape, state.shape[2])
             states = state.new_zeros(shape) if ids.size <= MAX_PADDED_PIECES or state.is_cuda else sparse_zeros(shape)
         states[part] = state[:, :longest]
+
+    batches = sorted(batch_pieces(windows, get_torch_default_device()), key=padded_size, reverse=True)
+    for_each(batches[:1], read)  # makes room for all
+    for_each(batches[1:], read)
     return BaseModelOutput(last_hidden_state=states), lambda d_output: []
 
 

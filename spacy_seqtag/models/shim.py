@@ -1,13 +1,11 @@
 """The bridge between Thinc and PyTorch modules whose sizes are known only at initialization."""
 
 import copy
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache, partial
+from functools import cache
 from io import BytesIO
 from pickle import UnpicklingError
-from threading import active_count
 from typing import Any
 
 import numpy as np
@@ -20,14 +18,9 @@ from thinc.types import ArgsKwargs, FloatsXd
 
 from .pytorch.prepared import forget
 from .quantization import quantized
+from .threads import can_set_threads, one_thread
 
 Dims = dict[str, int]
-
-if hasattr(os, "register_at_fork"):
-    # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`; waiting for it, the
-    # first matrix product would never end. The processes share the cores, so one thread each is right anyway.
-    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
-
 
 SMALL_WORK = 50_000_000
 """Weights times tokens up to which a module predicts with one thread. That is about a millisecond of work, and less for
@@ -178,15 +171,10 @@ class ModuleShim(RestingShim):
         self.n_weights = sum(weights.numel() for weights in self._model.parameters())
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        n_threads = torch.get_num_threads()
-        # A thread that calls PyTorch for the first time while the number is lowered would keep it.
-        if self._model is None or n_threads == 1 or active_count() > 1 or not self.is_small(inputs.args[0]):
+        if self._model is None or not can_set_threads() or not self.is_small(inputs.args[0]):
             return super().predict(inputs)
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             return super().predict(inputs)
-        finally:
-            torch.set_num_threads(n_threads)
 
     def is_small(self, x: Any) -> bool:
         """Whether predicting is too little work for several threads.

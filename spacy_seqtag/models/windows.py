@@ -9,6 +9,7 @@ from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d, Floats3d
 
 from .lazy import Rows, rows_of, write_rows
+from .threads import for_each
 from .types import Encode, EncodePadded, PaddedBatch
 
 MAX_PADDED_TOKENS = 8192
@@ -116,12 +117,20 @@ def forward(
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
     Y = alloc_vectors(model.ops, lengths, nO)
     backprops = []
-    for batch in batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nI"))):
+
+    def encode(batch: list[Window]) -> None:
         Yp, backprop_batch = layer(pad(model, rows, batch), is_train)
         for y, w in zip(Yp, batch, strict=True):
             Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
         if is_train:
             backprops.append((batch, backprop_batch))
+
+    batches = list(batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nI"))))
+    if is_train:
+        for batch in batches:
+            encode(batch)
+    else:
+        for_each(batches, encode)
 
     def backprop(dY: list[Floats2d]) -> list[Floats2d]:
         dX = [model.ops.alloc2f(length, model.get_dim("nI")) for length in lengths]

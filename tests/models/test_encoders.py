@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from thinc.api import fix_random_seed
@@ -42,6 +43,21 @@ def test_a_sequence_scores_the_same_alone_and_in_a_batch(name):
     assert [y.shape for y in batched] == [(length, 6) for length in LENGTHS]
     for x, y in zip(X, batched, strict=True):
         np.testing.assert_allclose(model.predict([x])[0], y, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_batches_beside_each_other_score_as_one_after_the_other(name, monkeypatch):
+    monkeypatch.setattr(windows, "MAX_PADDED_TOKENS", 256)
+    model = initialized(name)
+    X = sequences([*LENGTHS] * 4)
+    n_threads = torch.get_num_threads()
+    results = []
+    for n in (1, 3):
+        torch.set_num_threads(n)
+        results.append(model.predict(X))
+    torch.set_num_threads(n_threads)
+    for one, several in zip(*results, strict=True):
+        np.testing.assert_allclose(one, several, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ENCODERS)

@@ -8,7 +8,7 @@ import srsly
 import torch
 from thinc.api import Adam
 
-from spacy_seqtag.models import shim
+from spacy_seqtag.models import shim, threads
 from spacy_seqtag.models.encoders import build_rnn
 from spacy_seqtag.models.shim import module_shim
 
@@ -104,7 +104,7 @@ def test_parameters_are_used_that_were_given_before_with_other_values(model):
 
 @pytest.mark.parametrize(("n_tokens", "n_callers", "n_threads"), [(100, 1, 1), (101, 1, 3), (100, 2, 3)])
 def test_little_work_is_done_by_one_thread(model, monkeypatch, n_tokens, n_callers, n_threads):
-    monkeypatch.setattr(shim, "active_count", lambda: n_callers)
+    monkeypatch.setattr(threads, "active_count", lambda: n_callers)
     layer_shim = module_shim(model.layers[0])
     monkeypatch.setattr(shim, "SMALL_WORK", 100 * sum(weights.numel() for weights in layer_shim.module.parameters()))
     seen = []

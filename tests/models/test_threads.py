@@ -1,0 +1,72 @@
+"""PyTorch's threads: independent work beside each other, and their number as it was before."""
+
+from threading import Event, Thread, current_thread, main_thread
+
+import pytest
+import torch
+
+from spacy_seqtag.models import threads
+from spacy_seqtag.models.threads import for_each
+
+
+@pytest.fixture(autouse=True)
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def places(n_items):
+    """Of each item, whether another thread than the main one worked on it, and with how many of PyTorch's."""
+    seen = {}
+
+    def work(item):
+        seen[item] = current_thread() is not main_thread(), torch.get_num_threads()
+
+    for_each(range(n_items), work)
+    assert sorted(seen) == list(range(n_items))
+    return set(seen.values())
+
+
+@pytest.mark.parametrize(
+    ("n_items", "expected"), [(0, set()), (1, {(False, 4)}), (3, {(False, 4)}), (4, {(True, 2)}), (50, {(True, 1)})]
+)
+def test_workers_share_the_threads_where_there_is_enough_to_do(n_items, expected):
+    assert places(n_items) == expected
+    assert torch.get_num_threads() == 4
+
+
+def test_threads_that_start_later_have_the_number_of_before():
+    places(50)
+    seen = []
+    later = Thread(target=lambda: seen.append(torch.get_num_threads()))
+    later.start()
+    later.join()
+    assert seen == [4]
+
+
+def test_beside_threads_of_the_caller_no_further_ones_start():
+    done = Event()
+    other = Thread(target=done.wait)
+    other.start()
+    try:
+        assert places(50) == {(False, 4)}
+    finally:
+        done.set()
+        other.join()
+
+
+def test_on_gpu_items_come_one_after_the_other(monkeypatch):
+    monkeypatch.setattr(threads, "get_torch_default_device", lambda: torch.device("cuda"))
+    assert places(50) == {(False, 4)}
+
+
+def test_an_error_reaches_the_caller_and_the_number_is_as_before():
+    def work(item):
+        if item == 10:
+            raise ZeroDivisionError(item)
+
+    with pytest.raises(ZeroDivisionError, match="10"):
+        for_each(range(50), work)
+    assert torch.get_num_threads() == 4
