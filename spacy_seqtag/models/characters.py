@@ -15,6 +15,7 @@ from thinc.types import ArgsKwargs, Floats2d, Ints2d
 
 from . import pytorch
 from .empty import skip_empty
+from .lazy import by_document
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
 from .windows import Window, batch_windows, most_tokens
@@ -100,7 +101,7 @@ def forward(
             backprop_layer(d_vectors[rows])
         return docs
 
-    return ops.unflatten(vectors[token_words], ops.asarray1i([len(doc) for doc in docs])), backprop
+    return by_document(vectors[token_words], map(len, docs)), backprop
 
 
 def look_up(model: Embed, words: list[str]) -> tuple[NDArray[np.int64], list[int]]:

@@ -15,6 +15,7 @@ from thinc.api import Model
 from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
 
 from . import pytorch
+from .lazy import by_document
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
 
@@ -101,14 +102,13 @@ def forward(
     model: Embed, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     layer: EmbedIds = model.layers[0]
-    lengths = [len(doc) for doc in docs]
     vectors, backprop_layer = layer(look_up(model, docs), is_train)
 
     def backprop(d_vectors: list[Floats2d]) -> list[Doc]:
         backprop_layer(model.ops.flatten(d_vectors))
         return docs
 
-    return model.ops.unflatten(vectors, model.ops.asarray1i(lengths)), backprop
+    return by_document(vectors, map(len, docs)), backprop
 
 
 def look_up(model: Embed, docs: list[Doc]) -> tuple[Ints1d, Floats1d]:

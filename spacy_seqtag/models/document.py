@@ -11,7 +11,7 @@ from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyRows, LazyVectors, Rows, joined, rows_at, rows_of
+from .lazy import LazyRows, LazyVectors, Rows, by_document, joined, rows_at, rows_of
 from .types import Tok2Vec
 from .windows import most_tokens
 from .word_types import keys_of_pairs
@@ -91,7 +91,7 @@ class Groups:
     def __init__(self, ops: Ops, lengths: Sequence[int], of_tokens: NDArray[np.int64]) -> None:
         self.ops = ops
         self.sizes = ops.asarray2f(cast(Any, np.maximum(np.bincount(of_tokens), 1)[:, None]))
-        self.of_tokens = ops.unflatten(ops.asarray1i(cast(Any, of_tokens)), ops.asarray1i(lengths))
+        self.of_tokens = by_document(ops.asarray1i(cast(Any, of_tokens)), lengths)
 
     def means(self, vectors: Sequence[Rows]) -> list[LazyRows]:
         """The mean over a group, at each of its tokens. Its own transpose, so also the gradient of itself.

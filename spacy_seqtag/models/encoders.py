@@ -30,7 +30,13 @@ def build_mlp(width: int | None = None, depth: int = 1, dropout: float = 0.0) ->
     return encoder("mlp", partial(pytorch.MLP, depth=depth, dropout=dropout), width, window=WINDOW, context=0)
 
 
-def build_cnn(width: int | None = None, kernel_size: int = 3, depth: int = 1, dropout: float = 0.0) -> Encode:
+def build_cnn(
+    width: int | None = None,
+    kernel_size: int = 3,
+    depth: int = 1,
+    dropout: float = 0.0,
+    mixed_precision: bool = False,
+) -> Encode:
     """Convolutions along the document.
 
     Args:
@@ -38,10 +44,12 @@ def build_cnn(width: int | None = None, kernel_size: int = 3, depth: int = 1, dr
         kernel_size: Tokens under a filter, odd.
         depth: Number of layers.
         dropout: Dropout after each layer.
+        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it.
     """
     build = partial(pytorch.CNN, kernel_size=kernel_size, depth=depth, dropout=dropout)
     context = depth * (kernel_size // 2)
-    return encoder("cnn", build, width, window=max(WINDOW, 4 * context), context=context)
+    window = max(WINDOW, 4 * context)
+    return encoder("cnn", build, width, window=window, context=context, mixed_precision=mixed_precision)
 
 
 def build_rnn(

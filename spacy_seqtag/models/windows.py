@@ -8,7 +8,7 @@ from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d, Floats3d
 
-from .lazy import Rows, rows_of, write_rows
+from .lazy import Rows, by_document, rows_of, write_rows
 from .threads import for_each
 from .types import Encode, EncodePadded, PaddedBatch
 
@@ -153,7 +153,7 @@ def alloc_vectors(ops: Ops, lengths: Sequence[int], width: int) -> list[Floats2d
         lengths: Number of vectors of each array.
         width: Of the vectors.
     """
-    return ops.unflatten(ops.alloc2f(sum(lengths), width, zeros=False), ops.asarray1i(lengths))
+    return by_document(ops.alloc2f(sum(lengths), width, zeros=False), lengths)
 
 
 def pad(model: Encode, X: Sequence[Rows], batch: list[Window]) -> PaddedBatch:
@@ -186,17 +186,28 @@ def forward_tokens(
     layer: Model[Floats2d, Floats2d] = model.layers[0]
     rows = rows_of(X)
     lengths = [len(x) for x in rows]
-    most = most_tokens(max([1, *(x.shape[1] for x in rows)]))
-    if is_train or sum(lengths) <= most:
+    if is_train or not any(lengths):
         output: tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]] = forward_array(
             model, list(X), is_train
         )
         return output
-    Y = alloc_vectors(model.ops, lengths, model.get_dim("nO"))
-    for batch in batch_windows(cut_windows(lengths, size=most, context=0), max_padded_tokens=most):
-        y = layer.predict(model.ops.xp.concatenate([rows[w.sequence][w.start : w.end] for w in batch]))
-        start = 0
-        for w in batch:
-            Y[w.sequence][w.start : w.end] = y[start : start + w.end - w.start]
-            start += w.end - w.start
-    return Y, lambda dY: []
+    Y = model.ops.alloc2f(sum(lengths), model.get_dim("nO"), zeros=False)
+    start = 0
+    for part in parts_of(rows, lengths, most=most_tokens(max(x.shape[1] for x in rows))):
+        x = part[0] if len(part) == 1 else model.ops.xp.concatenate(part)
+        Y[start : start + len(x)] = layer.predict(x)
+        start += len(x)
+    return by_document(Y, lengths), lambda dY: []
+
+
+def parts_of(rows: Sequence[Rows], lengths: Sequence[int], *, most: int) -> Iterator[list[Floats2d]]:
+    """The vectors of documents in their order, no more at once than may be."""
+    part: list[Floats2d] = []
+    room = most
+    for w in cut_windows(lengths, size=most, context=0):
+        if w.end - w.start > room:
+            yield part
+            part, room = [], most
+        part.append(rows[w.sequence][w.start : w.end])
+        room -= w.end - w.start
+    yield part

@@ -12,7 +12,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyVectors, rows_at
+from .lazy import LazyVectors, by_document, rows_at
 from .types import Embed
 
 LEXICAL = frozenset({*range(FLAG63 + 1), ID, LANG, LENGTH, LOWER, NORM, ORTH, PREFIX, SHAPE, SUFFIX})
@@ -75,7 +75,7 @@ def forward(
     _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)
     (vectors,) = embed.predict([doc_of(vocab, tokens[first])])
     ops = model.ops
-    of_docs = ops.unflatten(ops.asarray1i(cast(Any, types)), ops.asarray1i([len(doc) for doc in docs]))
+    of_docs = by_document(ops.asarray1i(cast(Any, types)), map(len, docs))
     return LazyVectors([rows_at(ops, vectors, of_tokens) for of_tokens in of_docs]), lambda d_output: docs
 
 

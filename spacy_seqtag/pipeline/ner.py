@@ -1,24 +1,29 @@
 """The named entity recognizer: sets ``doc.ents``."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import ENT_IOB, ENT_TYPE
+from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from ..models.lazy import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
 from .chains import words_of
 from .default_model import DEFAULT_MODEL
 from .schemes import OUTSIDE, SCHEMES, Scheme
-from .token_classifier import Classes, Prediction, TokenClassifier
+from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
+
+MARKS = [ENT_IOB, ENT_TYPE, ENT_KB_ID]
+"""What a document has of the entity that a token is in."""
+IN, OUT, BEGIN = 1, 2, 3
+"""spaCy's numbers of the IOB tags."""
 
 
 @Language.factory(
@@ -125,7 +130,7 @@ class SeqNER(TokenClassifier):
 
     def allowed(self, doc: Doc) -> NDArray[np.bool_] | None:
         present = () if self.overwrite else doc.ents
-        blocked = is_blocked(doc)
+        blocked = is_blocked(*doc.to_array([ENT_IOB, ENT_TYPE]).T)
         if not present and not blocked.any():
             return None
         index = self.scheme.encode(self.labels)
@@ -150,36 +155,35 @@ class SeqNER(TokenClassifier):
             docs: The documents to modify.
             predictions: What :meth:`predict` returned for them.
         """
-        ids = self.string_ids(self.labels)
-        for doc, (starts, ends, types), (_, confidences) in zip(
-            docs, self.entities(predictions), predictions, strict=True
-        ):
-            labels = ids(doc.vocab)[types]
-            blocked = [doc[i : i + 1] for i in np.flatnonzero(is_blocked(doc)).tolist()]
-            present = () if self.overwrite else doc.ents
-            is_new = np.ones(len(starts), dtype="bool")
-            for ent in present:
-                is_new &= (starts < ent.start) | (starts >= ent.end)
-            if confidences is not None:
-                is_new &= confidences >= self.threshold
-            new = [
-                Span(doc, start, end, label=label)
-                for start, end, label in zip(*(x[is_new].tolist() for x in (starts, ends, labels)), strict=True)
-            ]
-            doc.set_ents([*present, *new], blocked=blocked)
-            if confidences is not None:
-                self.set_scores(doc, new, confidences[is_new])
-
-    def entities(self, predictions: Sequence[Prediction]) -> Iterator[tuple[NDArray[np.int64], ...]]:
-        """The entities of each document as :meth:`Scheme.entities` has them. They are found in all documents at once,
-        since no entity of a valid sequence goes on in the next document."""
-        if not predictions:
+        docs = list(docs)
+        if not docs:
             return
-        after = np.cumsum([len(classes) for classes, _ in predictions])
-        starts, ends, types = self.scheme.entities(np.concatenate([classes for classes, _ in predictions]))
-        bounds = [0, *np.searchsorted(starts, after).tolist()]
-        for offset, (first, last) in zip([0, *after.tolist()], pairwise(bounds), strict=False):
-            yield starts[first:last] - offset, ends[first:last] - offset, types[first:last]
+        lengths = [len(doc) for doc in docs]
+        # What spaCy has of all tokens of a batch, to set at once: no entity of a valid sequence goes on in the next
+        # document.
+        marks = np.concatenate([doc.to_array(MARKS) for doc in docs])
+        iob, types, _ = marks.T
+        is_kept = is_blocked(iob, types)
+        if not self.overwrite:
+            is_kept |= types != 0
+        marks[~is_kept] = OUT, 0, 0
+        starts, ends, labels = self.scheme.entities(np.concatenate([classes for classes, _ in predictions]))
+        is_new = ~is_kept[starts]
+        probabilities = confidences_of(predictions)
+        if probabilities is not None:
+            is_new &= probabilities >= self.threshold
+            probabilities = probabilities[is_new]
+        starts, ends, labels = starts[is_new], ends[is_new], labels[is_new]
+        ids = self.string_ids(self.labels)
+        of_docs = np.searchsorted(np.cumsum(lengths), starts, side="right")
+        keys = np.stack([ids(doc.vocab) for doc in docs])[of_docs, labels]
+        sizes = ends - starts
+        inside = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        iob[inside], types[inside] = IN, np.repeat(keys, sizes)
+        iob[starts] = BEGIN
+        for doc, of_doc in zip(docs, by_document(marks, lengths), strict=True):
+            doc.from_array(MARKS, cast(Any, of_doc))
+        self.set_scores(docs, starts, ends, keys, probabilities)
 
 
 @lru_cache
@@ -191,11 +195,10 @@ def constraints_of(scheme: Scheme, n_types: int) -> Transitions:
     return constraints
 
 
-def is_blocked(doc: Doc) -> NDArray[np.bool_]:
+def is_blocked(iob: NDArray[np.uint64], types: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which tokens may be in no entity. spaCy marks them as the beginning of one without a type. *Shape:*
     ``(tokens,)``."""
-    iob, types = np.asarray(doc.to_array([ENT_IOB, ENT_TYPE])).T
-    blocked: NDArray[np.bool_] = (iob == 3) & (types == 0)
+    blocked: NDArray[np.bool_] = (iob == BEGIN) & (types == 0)
     return blocked
 
 

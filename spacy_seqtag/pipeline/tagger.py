@@ -5,15 +5,17 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import IS_SPACE, TAG
+from spacy.attrs import TAG
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..models.lazy import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer
+from .chains import words_of
 from .default_model import DEFAULT_MODEL
-from .token_classifier import Classes, Prediction, TokenClassifier
+from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
 
 WHITESPACE_TAG = "_SP"
 """Tag of whitespace tokens, as in spaCy's own pipelines; corpora have no such tokens to learn it from."""
@@ -86,18 +88,23 @@ class SeqTagger(TokenClassifier):
             docs: The documents to modify.
             predictions: What :meth:`predict` returned for them.
         """
+        docs = list(docs)
+        if not docs:
+            return
         ids = self.string_ids((*self.labels, WHITESPACE_TAG))
-        for doc, (classes, confidences) in zip(docs, predictions, strict=True):
-            keys = ids(doc.vocab)
-            tags = keys[classes]
-            is_word = doc.to_array(IS_SPACE) == 0
-            tags[~is_word] = keys[-1]
-            is_new = is_word
-            if not self.overwrite:
-                present = doc.to_array(TAG)
-                tags = np.where(present != 0, present, tags)
-                is_new = is_word & (present == 0)
-            doc.from_array([TAG], cast(Any, tags))
-            if confidences is not None:
-                spans = [Span(doc, i, i + 1, label=int(tags[i])) for i in np.flatnonzero(is_new).tolist()]
-                self.set_scores(doc, spans, confidences[is_new[is_word]])
+        tags = np.concatenate([ids(doc.vocab)[classes] for doc, (classes, _) in zip(docs, predictions, strict=True)])
+        spaces = np.concatenate([np.full(len(doc), ids(doc.vocab)[-1]) for doc in docs])
+        is_word = np.concatenate(words_of(docs))
+        tags = np.where(is_word, tags, spaces)
+        is_new = is_word
+        if not self.overwrite:
+            present = np.concatenate([doc.to_array(TAG) for doc in docs])
+            tags = np.where(present != 0, present, tags)
+            is_new = is_word & (present == 0)
+        for doc, of_doc in zip(docs, by_document(tags, map(len, docs)), strict=True):
+            doc.from_array([TAG], cast(Any, of_doc))
+        probabilities = confidences_of(predictions)
+        if probabilities is not None:
+            probabilities = probabilities[is_new[is_word]]
+        starts = np.flatnonzero(is_new)
+        self.set_scores(docs, starts, starts + 1, tags[starts], probabilities)

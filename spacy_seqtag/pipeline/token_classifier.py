@@ -4,7 +4,7 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from itertools import accumulate, islice, pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from thinc.api import Ops, xp2torch
 from thinc.types import Floats2d
 
 from ..models.crf import negative_log_likelihood, segment_probabilities
+from ..models.lazy import by_document
 from ..models.pytorch import IGNORE, token_cross_entropy
 from ..models.shim import has_weights, to_floats
 from ..models.types import ChainScores, Scorer, Scores, Transitions
@@ -200,8 +201,7 @@ class TokenClassifier(SavedComponent):
             confidences = np.split(self.confidences(chains, classes), np.searchsorted(starts, ends))
         if not chains.is_word.all():
             classes = self.over_tokens(classes, chains.is_word)
-        bounds = pairwise(accumulate(map(len, docs), initial=0))
-        of_docs = [classes[start:end] for start, end in bounds]
+        of_docs = by_document(classes, map(len, docs))
         return [Prediction(*prediction) for prediction in zip(of_docs, confidences, strict=True)]
 
     def over_tokens(self, classes: Classes, is_word: NDArray[np.bool_]) -> Classes:
@@ -312,17 +312,34 @@ class TokenClassifier(SavedComponent):
         component was sourced from another pipeline."""
         return cache(lambda vocab: np.asarray([vocab.strings.add(label) for label in labels], dtype="uint64"))
 
-    def set_scores(self, doc: Doc, spans: Sequence[Span], confidences: NDArray[np.float64]) -> None:
+    def set_scores(
+        self,
+        docs: Sequence[Doc],
+        starts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        labels: NDArray[np.uint64],
+        probabilities: NDArray[np.float64] | None,
+    ) -> None:
         """Put annotations and their probabilities where the setting says, if it does.
 
         Args:
-            doc: The document.
-            spans: The annotations, in their order.
-            confidences: Their probabilities. *Shape:* ``(annotations,)``.
+            docs: The documents, whose tokens are counted from the first one's on.
+            starts: The first token of each annotation. *Shape:* ``(annotations,)``.
+            ends: The token after the last one. *Shape:* ``(annotations,)``.
+            labels: The labels, as IDs. *Shape:* ``(annotations,)``.
+            probabilities: None where they were not found. *Shape:* ``(annotations,)``.
         """
-        if self.spans_key is not None:
-            attrs = {"scores": confidences.astype("float32"), "extension": self.extension, "tokens": len(doc)}
-            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=list(spans), attrs=attrs)
+        if self.spans_key is None or probabilities is None:
+            return
+        offsets = np.cumsum([0, *map(len, docs)])
+        bounds = np.searchsorted(starts, offsets).tolist()
+        for doc, offset, (first, last) in zip(docs, offsets.tolist(), pairwise(bounds), strict=False):
+            at = slice(first, last)
+            values = ((starts[at] - offset).tolist(), (ends[at] - offset).tolist(), labels[at].tolist())
+            spans = [Span(doc, start, end, label=label) for start, end, label in zip(*values, strict=True)]
+            scores = probabilities[first:last].astype("float32")
+            attrs = {"scores": scores, "extension": self.extension, "tokens": len(doc)}
+            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=spans, attrs=attrs)
 
     def unknown_label(self, label: str) -> ValueError:
         """The error for an annotation that is not among the labels."""
@@ -331,6 +348,12 @@ class TokenClassifier(SavedComponent):
             f"{', '.join(self.labels)}. Add it to the labels file, or leave `labels` out of [initialize.components] "
             "to take them from the data."
         )
+
+
+def confidences_of(predictions: Sequence[Prediction]) -> NDArray[np.float64] | None:
+    """The probabilities of the annotations of all documents, one after the other."""
+    found = [prediction.confidences for prediction in predictions if prediction.confidences is not None]
+    return np.concatenate(found) if found else None
 
 
 def score_of(extension: str, token: Token) -> float | None:
@@ -353,7 +376,7 @@ def token_loss(ops: Ops, scores: list[Floats2d], gold: Classes) -> tuple[float, 
     flat = xp2torch(ops.flatten(scores), requires_grad=True)
     loss = token_cross_entropy(flat, torch.from_numpy(gold).to(flat.device), ignore_index=IGNORE)
     (gradient,) = torch.autograd.grad(loss, flat)
-    return loss.item(), ops.unflatten(to_floats(gradient), ops.asarray1i([len(s) for s in scores]))
+    return loss.item(), by_document(to_floats(gradient), map(len, scores))
 
 
 def chain_loss(
@@ -372,6 +395,6 @@ def chain_loss(
     loss, d_words, d_transitions = negative_log_likelihood(flat[is_word], lengths, transitions, allowed)
     d_flat[is_word] = d_words / n_known
     return loss / n_known, ChainScores(
-        ops.unflatten(ops.asarray2f(d_flat), ops.asarray1i([len(s) for s in scores.tokens])),
+        by_document(ops.asarray2f(d_flat), map(len, scores.tokens)),
         Transitions(*(ops.asarray_f(d / n_known) for d in d_transitions)),
     )

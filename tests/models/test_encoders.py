@@ -152,8 +152,9 @@ def test_a_window_needs_room_for_a_token():
         with_windows(initialized("mlp").layers[0], size=8, context=4)
 
 
-@pytest.mark.parametrize("build", [build_rnn, build_transformer])
+@pytest.mark.parametrize("build", [build_cnn, build_rnn, build_transformer])
 def test_half_precision_is_close_in_results_and_gradients(build):
+    fix_random_seed(0)
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(length, 8)).astype("float32") for length in (5, 200, 0, 1)]
     single, half = (build(width=12, mixed_precision=mixed) for mixed in (False, True))
@@ -168,5 +169,5 @@ def test_half_precision_is_close_in_results_and_gradients(build):
         assert all(y.dtype == np.float32 for y in (*predicted, *trained))
         results.append([np.concatenate(arrays) for arrays in (predicted, backprop(d_output))])
     for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, atol=0.05 * np.abs(one).max())
+        assert np.linalg.norm(one - other) < 0.05 * np.linalg.norm(one)  # of a ReLU, single gradients may differ
     assert not has_bfloat16() or not np.array_equal(results[0][0], results[1][0])

@@ -2,7 +2,11 @@
 
 import itertools
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from .prepared import precision, prepared
 
 
 class CNN(nn.Module):
@@ -46,9 +50,41 @@ class CNN(nn.Module):
         Returns:
             *Shape:* ``(batch_size, seq_len, width)``.
         """
-        keep = mask.unsqueeze(1)
-        y = x.transpose(1, 2)  # Conv1d wants the channels first: (batch_size, width, seq_len).
+        keep = mask.unsqueeze(2)
         for convolution in self.convolutions:
             # Padding must be zero at every layer, as beyond the ends of an unpadded sequence.
-            y = self.dropout(self.activation(convolution(y * keep)))
+            x = self.dropout(self.activation(convolve(convolution, x * keep)))
+        return x
+
+
+def convolve(convolution: nn.Module, x: Tensor) -> Tensor:
+    """A convolution along the sequence. PyTorch's own lays out the weights for each call, and in half precision casts
+    them before, which for a sentence takes longer than the matrix product that it is; where nothing is trained on CPU
+    that is done once.
+
+    Args:
+        convolution: The convolution, with "same" padding.
+        x: *Shape:* ``(batch_size, seq_len, input_width)``.
+
+    Returns:
+        *Shape:* ``(batch_size, seq_len, width)``.
+    """
+    if torch.is_grad_enabled() or x.is_cuda:
+        y: Tensor = convolution(x.transpose(1, 2))  # Conv1d wants the channels first: (batch_size, width, seq_len).
         return y.transpose(1, 2)
+    dtype = precision(x)
+    filters, bias = prepared(convolution, list(convolution.parameters()), dtype, lay_out)
+    size, length = filters.shape[1] // x.shape[2], x.shape[1]
+    x = functional.pad(x.to(dtype), (0, 0, size // 2, size // 2))
+    under_filters = torch.cat([x[:, i : i + length] for i in range(size)], dim=2)
+    return functional.linear(under_filters, filters, bias)
+
+
+def lay_out(filters: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Filters as the weights of a linear layer, which reads the tokens under them side by side.
+
+    Args:
+        filters: *Shape:* ``(width, input_width, kernel_size)``.
+        bias: *Shape:* ``(width,)``.
+    """
+    return filters.transpose(1, 2).flatten(1), bias

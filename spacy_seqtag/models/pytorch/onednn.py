@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from .prepared import prepared
+from .prepared import precision, prepared
 
 LSTM = 2
 """oneDNN's number of the LSTM among the networks."""
@@ -24,11 +24,6 @@ def precisions() -> frozenset[torch.dtype]:
         return frozenset()
     half = {torch.bfloat16} if torch.ops.mkldnn._is_mkldnn_bf16_supported() else set()
     return frozenset({torch.float32, *half})
-
-
-def precision(x: Tensor) -> torch.dtype:
-    """The precision in which a network reads vectors on CPU: that of autocast where it is on."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def can_read(network: nn.Module, x: Tensor) -> bool:

@@ -41,6 +41,11 @@ def prepared(
     return result
 
 
+def precision(x: Tensor) -> torch.dtype:
+    """The precision in which a module predicts on CPU: that of autocast where it is on."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+
+
 def forget(module: nn.Module) -> None:
     """Forget what is prepared of the weights of a module and of the modules in it."""
     for part in module.modules():

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from spacy_seqtag.models.pytorch import RNN, CharCNN, CharLSTM, onednn
+from spacy_seqtag.models.pytorch import CNN, RNN, CharCNN, CharLSTM, onednn
 from spacy_seqtag.models.pytorch.prepared import forget
 
 LENGTHS = {"one": [7], "equal": [4, 4, 4], "padded": [9, 1, 5, 9], "word": [1]}
@@ -65,6 +65,27 @@ def test_looked_up_convolutions_are_the_convolutions(kernel_size):
     torch.testing.assert_close(*both_ways(cnn, WORDS))
 
 
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_a_convolution_predicts_what_pytorchs_does(kernel_size, lengths):
+    torch.manual_seed(0)
+    cnn = CNN(input_width=5, width=6, kernel_size=kernel_size, depth=2, dropout=0.5).eval()
+    x, mask = batch(lengths)
+    predicted, expected = both_ways(cnn, x, mask)
+    torch.testing.assert_close(predicted[mask], expected[mask])
+
+
+def test_a_convolution_predicts_in_half_precision_too():
+    torch.manual_seed(0)
+    cnn, (x, mask) = CNN(input_width=5, width=6).eval(), batch([9, 4])
+    single, _ = both_ways(cnn, x, mask)
+    with torch.autocast("cpu"):
+        half, expected = both_ways(cnn, x, mask)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half, expected)
+    assert not torch.equal(half.float(), single)
+
+
 def step_of_pytorch(module, inputs):
     module(*inputs).sum().backward()
     torch.optim.SGD(module.parameters(), lr=0.1).step()
@@ -86,11 +107,12 @@ def saved_weights(module, inputs):
 
 
 @pytest.mark.parametrize("change", [step_of_pytorch, other_tensors, memory_that_is_shared, saved_weights])
-@pytest.mark.parametrize("kind", ["lstm", "char_cnn", "char_lstm"])
+@pytest.mark.parametrize("kind", ["cnn", "lstm", "char_cnn", "char_lstm"])
 def test_changed_weights_count(kind, change):
     torch.manual_seed(0)
     of_characters = {"rows": 10, "width": 8, "embedding_width": 4, "dropout": 0.0}
     modules = {
+        "cnn": lambda: (CNN(input_width=5, width=6).eval(), batch([4, 2])),
         "lstm": lambda: (make_rnn(), batch([4, 2])),
         "char_cnn": lambda: (CharCNN(kernel_size=3, **of_characters).eval(), (WORDS,)),
         "char_lstm": lambda: (CharLSTM(**of_characters).eval(), (WORDS,)),
