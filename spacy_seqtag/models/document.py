@@ -11,9 +11,9 @@ from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyRows, LazyVectors, Rows, by_document, joined, rows_at, rows_of
+from .lazy import LazyRows, LazyVectors, Rows, joined, rows_at, rows_of
 from .types import Tok2Vec
-from .windows import most_tokens
+from .windows import by_document, most_tokens
 from .word_types import keys_of_pairs
 
 

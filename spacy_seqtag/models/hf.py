@@ -206,7 +206,8 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
         states[part] = state[:, :longest]
 
     batches = sorted(batch_pieces(windows, get_torch_default_device()), key=padded_size, reverse=True)
-    for_each(batches[:1], read)  # makes room for all
+    for batch in batches[:1]:
+        read(batch)  # makes room for the states of all, which may then be read beside each other
     for_each(batches[1:], read)
     return BaseModelOutput(last_hidden_state=states), lambda d_output: []
 

@@ -1,13 +1,11 @@
 """Token vectors that are computed where they are read, so that those of a long document need not all be in memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, TypeAlias
 
 from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
-
-ArrayTypes = TypeVar("ArrayTypes", bound=Any)
 
 
 class LazyRows:
@@ -70,17 +68,6 @@ class LazyVectors(list[Floats2d]):
 
     def copy(self) -> "LazyVectors":
         return LazyVectors(self.rows)
-
-
-def by_document(values: ArrayTypes, lengths: Iterable[int]) -> list[ArrayTypes]:
-    """Parts of an array that has the tokens of documents end to end, as Thinc's ``unflatten``, which takes as long as a
-    small layer.
-
-    Args:
-        values: The array, along whose first axis the tokens are.
-        lengths: Number of tokens of each document.
-    """
-    return [values[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
 
 
 def rows_of(vectors: list[Floats2d]) -> Sequence[Rows]:

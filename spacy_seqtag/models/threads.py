@@ -14,6 +14,9 @@ from thinc.api import get_torch_default_device
 
 Item = TypeVar("Item")
 
+MOST_AT_ONCE = 4
+"""Most items that are worked on at once: each needs memory."""
+
 if hasattr(os, "register_at_fork"):
     # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`; waiting for it, the
     # first matrix product would never end. The processes share the cores, so one thread each is right anyway.
@@ -41,11 +44,11 @@ def for_each(items: Sequence[Item], work: Callable[[Item], None]) -> None:
     """Do independent work, on CPU several items at once if there are enough to give each thread two.
 
     Args:
-        items: What to work on, the largest first.
-        work: Does the work for one of them; it spends its time in PyTorch and NumPy.
+        items: What to work on; those that take the longest had better come first.
+        work: Does the work for one of them; it spends its time in PyTorch and NumPy, and sees no context variables.
     """
     n_threads = torch.get_num_threads()
-    n_workers = min(n_threads, len(items) // 2)
+    n_workers = min(n_threads, MOST_AT_ONCE, len(items) // 2)
     if n_workers < 2 or not can_set_threads() or get_torch_default_device().type != "cpu":
         for item in items:
             work(item)

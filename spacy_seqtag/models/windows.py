@@ -1,14 +1,15 @@
 """Documents of any length as padded batches of windows."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple, TypeVar
 
 from thinc.api import Model, Ops
 from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d, Floats3d
 
-from .lazy import Rows, by_document, rows_of, write_rows
+from .lazy import Rows, rows_of, write_rows
 from .threads import for_each
 from .types import Encode, EncodePadded, PaddedBatch
 
@@ -16,6 +17,8 @@ MAX_PADDED_TOKENS = 8192
 """Most tokens, padding included, that a layer is given at once."""
 MAX_PADDED_VALUES = 2**20
 """Most numbers in their vectors: 4 MiB in single precision."""
+
+ArrayTypes = TypeVar("ArrayTypes", bound=Any)
 
 
 class Window(NamedTuple):
@@ -156,6 +159,17 @@ def alloc_vectors(ops: Ops, lengths: Sequence[int], width: int) -> list[Floats2d
     return by_document(ops.alloc2f(sum(lengths), width, zeros=False), lengths)
 
 
+def by_document(values: ArrayTypes, lengths: Iterable[int]) -> list[ArrayTypes]:
+    """Parts of an array that has the tokens of documents end to end, as Thinc's ``unflatten``, which takes as long as a
+    small layer.
+
+    Args:
+        values: The array, along whose first axis the tokens are.
+        lengths: Number of tokens of each document.
+    """
+    return [values[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+
+
 def pad(model: Encode, X: Sequence[Rows], batch: list[Window]) -> PaddedBatch:
     Xp: Floats3d = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, model.get_dim("nI"))
     for xp, w in zip(Xp, batch, strict=True):
@@ -205,9 +219,10 @@ def parts_of(rows: Sequence[Rows], lengths: Sequence[int], *, most: int) -> Iter
     part: list[Floats2d] = []
     room = most
     for w in cut_windows(lengths, size=most, context=0):
-        if w.end - w.start > room:
+        n_tokens = w.core_end - w.core_start
+        if n_tokens > room:
             yield part
             part, room = [], most
-        part.append(rows[w.sequence][w.start : w.end])
-        room -= w.end - w.start
+        part.append(rows[w.sequence][w.core_start : w.core_end])
+        room -= n_tokens
     yield part

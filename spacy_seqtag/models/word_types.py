@@ -12,8 +12,9 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyVectors, by_document, rows_at
+from .lazy import LazyVectors, rows_at
 from .types import Embed
+from .windows import by_document
 
 LEXICAL = frozenset({*range(FLAG63 + 1), ID, LANG, LENGTH, LOWER, NORM, ORTH, PREFIX, SHAPE, SUFFIX})
 """The attributes of words; the flags, of which there are 63, are all such."""

@@ -6,21 +6,21 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE
+from spacy.attrs import ENT_ID, ENT_IOB, ENT_KB_ID, ENT_TYPE
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..models.lazy import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
+from ..models.windows import by_document
 from .chains import words_of
 from .default_model import DEFAULT_MODEL
 from .schemes import OUTSIDE, SCHEMES, Scheme
 from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
 
-MARKS = [ENT_IOB, ENT_TYPE, ENT_KB_ID]
+MARKS = [ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID]
 """What a document has of the entity that a token is in."""
 IN, OUT, BEGIN = 1, 2, 3
 """spaCy's numbers of the IOB tags."""
@@ -159,15 +159,12 @@ class SeqNER(TokenClassifier):
         if not docs:
             return
         lengths = [len(doc) for doc in docs]
-        # What spaCy has of all tokens of a batch, to set at once: no entity of a valid sequence goes on in the next
-        # document.
+        # What spaCy has of all tokens of a batch, to set at once.
         marks = np.concatenate([doc.to_array(MARKS) for doc in docs])
-        iob, types, _ = marks.T
-        is_kept = is_blocked(iob, types)
-        if not self.overwrite:
-            is_kept |= types != 0
-        marks[~is_kept] = OUT, 0, 0
-        starts, ends, labels = self.scheme.entities(np.concatenate([classes for classes, _ in predictions]))
+        is_kept = self.keep(docs, marks)
+        # No entity of a valid sequence goes on in the next document.
+        classes = np.concatenate([classes for _, (classes, _) in zip(docs, predictions, strict=True)])
+        starts, ends, labels = self.scheme.entities(classes)
         is_new = ~is_kept[starts]
         probabilities = confidences_of(predictions)
         if probabilities is not None:
@@ -179,11 +176,30 @@ class SeqNER(TokenClassifier):
         keys = np.stack([ids(doc.vocab) for doc in docs])[of_docs, labels]
         sizes = ends - starts
         inside = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-        iob[inside], types[inside] = IN, np.repeat(keys, sizes)
-        iob[starts] = BEGIN
+        marks[inside, 0], marks[inside, 1] = IN, np.repeat(keys, sizes)
+        marks[starts, 0] = BEGIN
         for doc, of_doc in zip(docs, by_document(marks, lengths), strict=True):
             doc.from_array(MARKS, cast(Any, of_doc))
         self.set_scores(docs, starts, ends, keys, probabilities)
+
+    def keep(self, docs: Sequence[Doc], marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Mark tokens as outside of entities, but those that are blocked or whose entity is kept.
+
+        Args:
+            docs: The documents.
+            marks: What they have of their tokens, which is changed. *Shape:* ``(tokens, 4)``.
+
+        Returns:
+            Which tokens stay as they are. *Shape:* ``(tokens,)``.
+        """
+        iob, types = marks[:, 0], marks[:, 1]
+        is_kept = is_blocked(iob, types)
+        if not self.overwrite and types.any():
+            for doc, of_doc in zip(docs, by_document(is_kept, map(len, docs)), strict=True):
+                for ent in doc.ents:
+                    of_doc[ent.start : ent.end] = True
+        marks[~is_kept] = OUT, 0, 0, 0
+        return is_kept
 
 
 @lru_cache

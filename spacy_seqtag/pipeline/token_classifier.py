@@ -18,10 +18,10 @@ from thinc.api import Ops, xp2torch
 from thinc.types import Floats2d
 
 from ..models.crf import negative_log_likelihood, segment_probabilities
-from ..models.lazy import by_document
 from ..models.pytorch import IGNORE, token_cross_entropy
 from ..models.shim import has_weights, to_floats
 from ..models.types import ChainScores, Scorer, Scores, Transitions
+from ..models.windows import by_document
 from .chains import Chains, words_of
 from .saving import SavedComponent
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from thinc.api import fix_random_seed
+from thinc.api import Model, fix_random_seed
 
 from spacy_seqtag.models import windows
 from spacy_seqtag.models.encoders import build_cnn, build_mlp, build_rnn, build_transformer
 from spacy_seqtag.models.shim import has_bfloat16
-from spacy_seqtag.models.windows import batch_windows, cut_windows, with_windows
+from spacy_seqtag.models.windows import batch_windows, cut_windows, with_tokens, with_windows
 
 ENCODERS = {
     "mlp": lambda: build_mlp(6, depth=2),
@@ -145,6 +145,23 @@ def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
     seen.clear()
     model.predict(sequences((30_000,)))
     assert 500 < max(n * length for n, length, _ in seen) <= 1000
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(1, 12))
+def test_a_layer_of_tokens_gets_each_token_once_in_bounded_parts(lengths, most):
+    X = sequences(lengths)
+    seen = []
+
+    def forward(model, x, is_train):
+        seen.append(len(x))
+        return 2 * x, lambda dY: dY
+
+    layer = with_tokens(Model("double", forward, dims={"nI": 4, "nO": 4}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "MAX_PADDED_TOKENS", most)
+        for x, y in zip(X, layer.predict(X), strict=True):
+            np.testing.assert_array_equal(y, 2 * x)
+    assert not any(lengths) or max(seen) <= most
 
 
 def test_a_window_needs_room_for_a_token():

@@ -37,6 +37,11 @@ def test_workers_share_the_threads_where_there_is_enough_to_do(n_items, expected
     assert torch.get_num_threads() == 4
 
 
+def test_no_more_work_at_once_than_there_is_memory_for():
+    torch.set_num_threads(2 * threads.MOST_AT_ONCE)
+    assert places(50) == {(True, 2)}
+
+
 def test_threads_that_start_later_have_the_number_of_before():
     places(50)
     seen = []

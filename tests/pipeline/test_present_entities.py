@@ -25,6 +25,21 @@ def test_they_are_kept(trained, doc):
     assert all(ent.start >= 5 or ent.end <= 5 for ent in doc.ents)
 
 
+def test_a_mark_on_a_token_alone_is_no_entity(trained):
+    doc = trained.make_doc(TEXTS[0])
+    doc[0].ent_type_ = "HINT"
+    assert found(trained(doc)) == [("Anna Lee", "PER"), ("New York", "LOC")]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_ids_stay_with_entities_that_are_kept(trained, monkeypatch, overwrite):
+    monkeypatch.setattr(trained.get_pipe("ner"), "overwrite", overwrite)
+    doc = trained.make_doc(TEXTS[0])
+    doc.ents = [Span(doc, 0, 1, label="NAME", kb_id="Q1", span_id="here")]
+    first = trained(doc)[0]
+    assert (first.ent_kb_id_, first.ent_id_) == (("", "") if overwrite else ("Q1", "here"))
+
+
 def test_or_replaced(trained, doc, monkeypatch):
     monkeypatch.setattr(trained.get_pipe("ner"), "overwrite", True)
     assert found(trained(doc)) == [("Anna Lee", "PER"), ("New York", "LOC")]

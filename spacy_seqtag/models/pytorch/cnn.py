@@ -1,12 +1,16 @@
 """Convolutions along the sentence."""
 
 import itertools
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .prepared import precision, prepared
+
+LARGE = 9
+"""Tokens under a filter beyond which it takes much memory to put them side by side."""
 
 
 class CNN(nn.Module):
@@ -53,11 +57,11 @@ class CNN(nn.Module):
         keep = mask.unsqueeze(2)
         for convolution in self.convolutions:
             # Padding must be zero at every layer, as beyond the ends of an unpadded sequence.
-            x = self.dropout(self.activation(convolve(convolution, x * keep)))
+            x = self.dropout(self.activation(convolve(cast(nn.Conv1d, convolution), x * keep)))
         return x
 
 
-def convolve(convolution: nn.Module, x: Tensor) -> Tensor:
+def convolve(convolution: nn.Conv1d, x: Tensor) -> Tensor:
     """A convolution along the sequence. PyTorch's own lays out the weights for each call, and in half precision casts
     them before, which for a sentence takes longer than the matrix product that it is; where nothing is trained on CPU
     that is done once.
@@ -69,12 +73,13 @@ def convolve(convolution: nn.Module, x: Tensor) -> Tensor:
     Returns:
         *Shape:* ``(batch_size, seq_len, width)``.
     """
-    if torch.is_grad_enabled() or x.is_cuda:
+    (size,) = convolution.kernel_size
+    if torch.is_grad_enabled() or x.is_cuda or size > LARGE:
         y: Tensor = convolution(x.transpose(1, 2))  # Conv1d wants the channels first: (batch_size, width, seq_len).
         return y.transpose(1, 2)
     dtype = precision(x)
     filters, bias = prepared(convolution, list(convolution.parameters()), dtype, lay_out)
-    size, length = filters.shape[1] // x.shape[2], x.shape[1]
+    length = x.shape[1]
     x = functional.pad(x.to(dtype), (0, 0, size // 2, size // 2))
     under_filters = torch.cat([x[:, i : i + length] for i in range(size)], dim=2)
     return functional.linear(under_filters, filters, bias)
