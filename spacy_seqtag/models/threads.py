@@ -2,11 +2,11 @@
 for the last."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from threading import active_count
 from typing import TypeVar
 
 import torch
@@ -25,8 +25,12 @@ if hasattr(os, "register_at_fork"):
 
 def can_set_threads() -> bool:
     """Whether PyTorch has several threads, and their number may be another for a while. A Python thread that calls
-    PyTorch for the first time meanwhile would keep that number."""
-    return torch.get_num_threads() > 1 and active_count() == 1
+    PyTorch for the first time meanwhile would keep that number, so the main thread must be the only one, but for daemons,
+    as libraries have them for progress bars and notebooks."""
+    if torch.get_num_threads() == 1:
+        return False
+    current = threading.current_thread()
+    return current is threading.main_thread() and all(t.daemon for t in threading.enumerate() if t is not current)
 
 
 @contextmanager

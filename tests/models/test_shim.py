@@ -1,6 +1,7 @@
 """The bridge to PyTorch: saving, copies and evaluation mode."""
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import srsly
 import torch
 from thinc.api import Adam
 
-from spacy_seqtag.models import shim, threads
+from spacy_seqtag.models import shim
 from spacy_seqtag.models.encoders import build_rnn
 from spacy_seqtag.models.shim import module_shim
 
@@ -104,7 +105,8 @@ def test_parameters_are_used_that_were_given_before_with_other_values(model):
 
 @pytest.mark.parametrize(("n_tokens", "n_callers", "n_threads"), [(100, 1, 1), (101, 1, 3), (100, 2, 3)])
 def test_little_work_is_done_by_one_thread(model, monkeypatch, n_tokens, n_callers, n_threads):
-    monkeypatch.setattr(threads, "active_count", lambda: n_callers)
+    callers = [threading.main_thread(), *(threading.Thread() for _ in range(n_callers - 1))]
+    monkeypatch.setattr(threading, "enumerate", lambda: callers)
     layer_shim = module_shim(model.layers[0])
     monkeypatch.setattr(shim, "SMALL_WORK", 100 * sum(weights.numel() for weights in layer_shim.module.parameters()))
     seen = []

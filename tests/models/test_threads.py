@@ -1,5 +1,6 @@
 """PyTorch's threads: independent work beside each other, and their number as it was before."""
 
+import threading
 from threading import Event, Thread, current_thread, main_thread
 
 import pytest
@@ -10,7 +11,11 @@ from spacy_seqtag.models.threads import for_each
 
 
 @pytest.fixture(autouse=True)
-def four_threads():
+def four_threads(monkeypatch):
+    present = threading.enumerate()
+    real = threading.enumerate
+    # Tests of other things may have left threads.
+    monkeypatch.setattr(threading, "enumerate", lambda: [t for t in real() if t is main_thread() or t not in present])
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     yield
@@ -51,15 +56,24 @@ def test_threads_that_start_later_have_the_number_of_before():
     assert seen == [4]
 
 
-def test_beside_threads_of_the_caller_no_further_ones_start():
+@pytest.mark.parametrize(("in_background", "expected"), [(False, {(False, 4)}), (True, {(True, 1)})])
+def test_beside_threads_of_the_caller_no_further_ones_start(in_background, expected):
     done = Event()
-    other = Thread(target=done.wait)
+    other = Thread(target=done.wait, daemon=in_background)
     other.start()
     try:
-        assert places(50) == {(False, 4)}
+        assert places(50) == expected
     finally:
         done.set()
         other.join()
+
+
+def test_in_a_thread_of_the_caller_no_further_ones_start():
+    seen = []
+    caller = Thread(target=lambda: for_each(range(50), lambda item: seen.append(current_thread())), daemon=True)
+    caller.start()
+    caller.join()
+    assert seen == [caller] * 50
 
 
 def test_on_gpu_items_come_one_after_the_other(monkeypatch):
