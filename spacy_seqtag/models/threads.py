@@ -25,8 +25,8 @@ if hasattr(os, "register_at_fork"):
 
 def can_set_threads() -> bool:
     """Whether PyTorch has several threads, and their number may be another for a while. A Python thread that calls
-    PyTorch for the first time meanwhile would keep that number, so the main thread must be the only one, but for daemons,
-    as libraries have them for progress bars and notebooks."""
+    PyTorch for the first time meanwhile would keep that number, so the main thread must be the only one. Daemons do not
+    count: libraries have them for progress bars and notebooks."""
     if torch.get_num_threads() == 1:
         return False
     current = threading.current_thread()
