@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from .prepared import precision, prepared
 
-LARGE = 9
-"""Tokens under a filter beyond which it takes much memory to put them side by side."""
+FEW = 256
+"""Tokens of a batch up to which a convolution is computed as a matrix product."""
 
 
 class CNN(nn.Module):
@@ -63,8 +63,8 @@ class CNN(nn.Module):
 
 def convolve(convolution: nn.Conv1d, x: Tensor) -> Tensor:
     """A convolution along the sequence. PyTorch's own lays out the weights for each call, and in half precision casts
-    them before, which for a sentence takes longer than the matrix product that it is; where nothing is trained on CPU
-    that is done once.
+    them before, which for a sentence takes longer than the matrix product that it is. For a few tokens on CPU, where
+    nothing is trained, that is done once.
 
     Args:
         convolution: The convolution, with "same" padding.
@@ -73,13 +73,12 @@ def convolve(convolution: nn.Conv1d, x: Tensor) -> Tensor:
     Returns:
         *Shape:* ``(batch_size, seq_len, width)``.
     """
-    (size,) = convolution.kernel_size
-    if torch.is_grad_enabled() or x.is_cuda or size > LARGE:
+    (size,), length = convolution.kernel_size, x.shape[1]
+    if torch.is_grad_enabled() or x.is_cuda or len(x) * length > FEW:
         y: Tensor = convolution(x.transpose(1, 2))  # Conv1d wants the channels first: (batch_size, width, seq_len).
         return y.transpose(1, 2)
     dtype = precision(x)
     filters, bias = prepared(convolution, list(convolution.parameters()), dtype, lay_out)
-    length = x.shape[1]
     x = functional.pad(x.to(dtype), (0, 0, size // 2, size // 2))
     under_filters = torch.cat([x[:, i : i + length] for i in range(size)], dim=2)
     return functional.linear(under_filters, filters, bias)
