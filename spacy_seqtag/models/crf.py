@@ -194,7 +194,7 @@ def segment_probabilities(
         firsts = steps = onwards = steps - log_sum(steps, axis=1)[:, None]
     log_p = firsts[starts, classes[starts]]
     n_inner = ends - starts - 1
-    inner = np.arange(n_inner.sum()) + np.repeat(starts + 1 - (np.cumsum(n_inner) - n_inner), n_inner)
+    inner = ranges(starts + 1, n_inner)
     through = between[classes[inner - 1], classes[inner]] + steps[inner, classes[inner]]
     np.add.at(log_p, np.repeat(np.arange(len(starts)), n_inner), through)
     at_end, last = np.isin(ends, np.cumsum(lengths)), classes[ends - 1]
@@ -203,6 +203,17 @@ def segment_probabilities(
     log_p[~at_end] += log_sum(np.where(followers, following, -np.inf), axis=1)
     p: NDArray[np.float64] = np.exp(np.minimum(log_p, 0.0))
     return p
+
+
+def ranges(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The tokens of segments, one segment after the other.
+
+    Args:
+        starts: First token of each segment. *Shape:* ``(segments,)``.
+        sizes: Number of tokens of each. *Shape:* ``(segments,)``.
+    """
+    tokens: NDArray[np.int64] = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    return tokens
 
 
 def log_sum(x: Any, *, axis: int) -> Any:

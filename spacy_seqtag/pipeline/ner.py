@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from ..models.crf import ranges
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
 from ..models.windows import by_document
@@ -175,7 +176,7 @@ class SeqNER(TokenClassifier):
         of_docs = np.searchsorted(np.cumsum(lengths), starts, side="right")
         keys = np.stack([ids(doc.vocab) for doc in docs])[of_docs, labels]
         sizes = ends - starts
-        inside = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        inside = ranges(starts, sizes)
         marks[inside, 0], marks[inside, 1] = IN, np.repeat(keys, sizes)
         marks[starts, 0] = BEGIN
         for doc, of_doc in zip(docs, by_document(marks, lengths), strict=True):
