@@ -14,10 +14,10 @@ from thinc.api import Model
 from thinc.types import ArgsKwargs, Floats2d, Ints2d
 
 from . import pytorch
+from .batches import Window, batch_windows, by_document, most_tokens
 from .empty import skip_empty
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
-from .windows import Window, batch_windows, by_document, most_tokens
 
 MAX_CHARACTERS = 32
 """Most characters that are read of a word; of a longer one the first and the last, which have the affixes."""

@@ -9,7 +9,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyVectors, joined, rows_of
+from .lazy import lazy, side_by_side
 from .types import Tok2Vec
 
 
@@ -36,7 +36,7 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
     for layer in model.layers:
         layer.initialize(X)
     if X:
-        model.set_dim("nO", sum(rows_of(layer.predict(X))[0].shape[1] for layer in model.layers), force=True)
+        model.set_dim("nO", sum(lazy(model.ops, layer.predict(X)).width for layer in model.layers), force=True)
 
 
 @skip_empty
@@ -48,12 +48,12 @@ def forward(
         outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
     else:  # what layers keep for a backward pass can go before the next one predicts
         outputs = tuple(layer.predict(docs) for layer in model.layers)
-    rows = joined(ops, [*map(rows_of, outputs)])
+    parts = [lazy(ops, output) for output in outputs]
+    side = side_by_side(ops, parts)
     if not is_train:
-        return LazyVectors(rows), lambda d_output: docs
-    tokens = next(i for i, doc in enumerate(docs) if len(doc))
-    bounds = list(pairwise(accumulate((rows_of(output)[tokens].shape[1] for output in outputs), initial=0)))
-    vectors: list[Any] = list(LazyVectors(rows))
+        return side, lambda d_output: docs
+    bounds = list(pairwise(accumulate((part.width for part in parts), initial=0)))
+    vectors: list[Any] = list(side)
     masks = [ops.get_dropout_mask(x.shape, model.attrs["dropout"]) for x in vectors]
     for x, mask in zip(vectors, masks, strict=True):
         x *= mask

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .batches import ranges
 from .types import ChainScores, Transitions
 
 CRF = Model[list[Floats2d], ChainScores]
@@ -203,17 +204,6 @@ def segment_probabilities(
     log_p[~at_end] += log_sum(np.where(followers, following, -np.inf), axis=1)
     p: NDArray[np.float64] = np.exp(np.minimum(log_p, 0.0))
     return p
-
-
-def ranges(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The tokens of segments, one segment after the other.
-
-    Args:
-        starts: First token of each segment. *Shape:* ``(segments,)``.
-        sizes: Number of tokens of each. *Shape:* ``(segments,)``.
-    """
-    tokens: NDArray[np.int64] = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    return tokens
 
 
 def log_sum(x: Any, *, axis: int) -> Any:

@@ -15,9 +15,9 @@ from thinc.api import Model
 from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
 
 from . import pytorch
+from .batches import by_document
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
-from .windows import by_document
 
 TABLE = "seqtag_dictionary"
 """Name of the lookups table: words and how often the training data has them, in the order of their rows."""

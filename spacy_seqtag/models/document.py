@@ -10,10 +10,10 @@ from spacy.tokens import Doc
 from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
+from .batches import parts
 from .empty import skip_empty
-from .lazy import LazyRows, LazyVectors, Rows, joined, rows_at, rows_of
+from .lazy import LazyVectors, lazy, side_by_side, vectors_at
 from .types import Tok2Vec
-from .windows import by_document, most_tokens
 from .word_types import keys_of_pairs
 
 
@@ -37,7 +37,7 @@ def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Any = None) -> None:
     tok2vec: Tok2Vec = model.layers[0]
     tok2vec.initialize(X)
     if X:
-        model.set_dim("nO", 3 * rows_of(tok2vec.predict(X))[0].shape[1], force=True)
+        model.set_dim("nO", 3 * lazy(model.ops, tok2vec.predict(X)).width, force=True)
 
 
 @skip_empty
@@ -48,16 +48,15 @@ def forward(
     lengths = [len(doc) for doc in docs]
     document = np.repeat(np.arange(len(docs)), lengths)
     words, documents = (Groups(model.ops, lengths, group) for group in (same_words(docs, document), document))
-    rows = rows_of(outputs)
-    vectors = LazyVectors(joined(model.ops, [rows, words.means(rows), documents.means(rows)]))
+    own = lazy(model.ops, outputs)
+    vectors = side_by_side(model.ops, [own, words.means(own), documents.means(own)])
     if not is_train:
         return vectors, lambda d_output: docs
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
-        d_parts = zip(*([*map(model.ops.as_contig, model.ops.xp.hsplit(d, 3))] for d in d_output), strict=True)
-        d_vectors, d_words, d_documents = d_parts
-        d_means = words.means(d_words), documents.means(d_documents)
-        backprop_tok2vec([d + word[:] + document[:] for d, word, document in zip(d_vectors, *d_means, strict=True)])
+        d_own, d_words, d_documents = zip(*(model.ops.xp.hsplit(d, 3) for d in d_output), strict=True)
+        d_means = (group.means(lazy(model.ops, list(d))) for group, d in ((words, d_words), (documents, d_documents)))
+        backprop_tok2vec([d + word + document for d, word, document in zip(d_own, *d_means, strict=True)])
         return docs
 
     return list(vectors), backprop
@@ -90,21 +89,21 @@ class Groups:
 
     def __init__(self, ops: Ops, lengths: Sequence[int], of_tokens: NDArray[np.int64]) -> None:
         self.ops = ops
+        self.lengths = lengths
         self.sizes = ops.asarray2f(cast(Any, np.maximum(np.bincount(of_tokens), 1)[:, None]))
-        self.of_tokens = by_document(ops.asarray1i(cast(Any, of_tokens)), lengths)
+        self.of_tokens = ops.asarray1i(cast(Any, of_tokens))
 
-    def means(self, vectors: Sequence[Rows]) -> list[LazyRows]:
+    def means(self, vectors: LazyVectors) -> LazyVectors:
         """The mean over a group, at each of its tokens. Its own transpose, so also the gradient of itself.
 
         Args:
             vectors: Those of the documents' tokens.
         """
-        width = max(x.shape[1] for x in vectors)
-        means = self.ops.alloc2f(len(self.sizes), width)
-        step = most_tokens(width)
-        for x, of_tokens in zip(vectors, self.of_tokens, strict=True):
-            for start in range(0, len(x), step):
-                part = slice(start, start + step)
-                self.ops.scatter_add(means, of_tokens[part], x[part])
+        means = self.ops.alloc2f(len(self.sizes), vectors.width)
+        start = 0
+        for places in parts(self.lengths, width=vectors.width):
+            x = vectors.read(places)
+            self.ops.scatter_add(means, self.of_tokens[start : start + len(x)], x)
+            start += len(x)
         means /= self.sizes
-        return [rows_at(self.ops, means, of_tokens) for of_tokens in self.of_tokens]
+        return vectors_at(self.ops, means, self.of_tokens, self.lengths)

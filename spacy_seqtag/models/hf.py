@@ -25,10 +25,10 @@ from thinc.types import ArgsKwargs, Floats2d, Ragged
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import ModelOutput
 
-from .lazy import LazyRows, LazyVectors, Rows
+from .batches import MAX_PADDED_TOKENS, Places, Window, batch_windows
+from .lazy import LazyVectors
 from .shim import RestingShim, load_weights, to_floats
 from .threads import for_each
-from .windows import MAX_PADDED_TOKENS, Window, batch_windows
 
 MAX_PADDED_PIECES = 1024
 """Most word pieces, padding included, that the transformer predicts at once."""
@@ -245,14 +245,12 @@ def forward_pooling(
         output: tuple[list[Floats2d], Callable[[Any], Any]] = forward_arrays(model, data, is_train)
         return output
 
-    def rows(of_doc: TransformerData) -> Rows:
-        if not len(of_doc.align):
-            return model.ops.alloc2f(0, 0)
+    def write(places: Places, out: Floats2d) -> None:
+        for w, row in zip(places.windows, places.rows, strict=True):
+            of_doc = data[w.sequence]
+            part = replace(of_doc, align=of_doc.align[w.start : w.end])
+            out[row : row + w.end - w.start] = forward_arrays(model, [part], False)[0][0]
 
-        def write(tokens: slice, out: Floats2d) -> None:
-            part = replace(of_doc, align=of_doc.align[tokens])
-            out[:] = forward_arrays(model, [part], False)[0][0]
-
-        return LazyRows(model.ops, (len(of_doc.align), of_doc.width), write)
-
-    return LazyVectors([rows(of_doc) for of_doc in data]), lambda d_output: []
+    lengths = [len(of_doc.align) for of_doc in data]
+    width = next(of_doc.width for of_doc in data if len(of_doc.align))
+    return LazyVectors(model.ops, lengths, width, write), lambda d_output: []

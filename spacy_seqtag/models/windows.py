@@ -1,78 +1,18 @@
-"""Documents of any length as padded batches of windows."""
+"""Layers for documents of any length, which they read as batches of windows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable
 
-from thinc.api import Model, Ops
+import numpy as np
+from numpy.typing import NDArray
+from thinc.api import Model
 from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
-from thinc.types import Floats2d, Floats3d
+from thinc.types import Floats2d
 
-from .lazy import Rows, rows_of, write_rows
+from .batches import Window, batch_windows, by_document, cut_windows, first_tokens, most_tokens, padded, parts
+from .lazy import LazyVectors, lazy
 from .threads import for_each
 from .types import Encode, EncodePadded, PaddedBatch
-
-MAX_PADDED_TOKENS = 8192
-"""Most tokens, padding included, that a layer is given at once."""
-MAX_PADDED_VALUES = 2**20
-"""Most numbers in their vectors: 4 MiB in single precision."""
-
-ArrayTypes = TypeVar("ArrayTypes", bound=Any)
-
-
-class Window(NamedTuple):
-    """Part of a sequence: an encoder reads ``start:end`` at once, and answers for ``core_start:core_end``."""
-
-    sequence: int
-    start: int
-    end: int
-    core_start: int
-    core_end: int
-
-
-def most_tokens(width: int) -> int:
-    """Most tokens, padding included, with vectors of a width that a layer is given at once."""
-    return max(1, min(MAX_PADDED_TOKENS, MAX_PADDED_VALUES // width))
-
-
-def cut_windows(lengths: Sequence[int], *, size: int, context: int) -> list[Window]:
-    """Cut sequences into windows so that each token is in the core of exactly one.
-
-    A sequence of at most ``size`` tokens is one window. Of a longer one, each window has ``size`` tokens, and each
-    token of a core has ``context`` tokens on both sides in its window, or all there are.
-
-    Args:
-        lengths: Number of tokens of each sequence.
-        size: Most tokens of a window.
-        context: Tokens on each side of the core of a window.
-    """
-    windows = []
-    for sequence, length in enumerate(lengths):
-        core_end = 0
-        while core_end < length:
-            start = max(0, min(core_end - context, length - size))
-            end = min(start + size, length)
-            core_start, core_end = core_end, end - context if end < length else end
-            windows.append(Window(sequence, start, end, core_start, core_end))
-    return windows
-
-
-def batch_windows(windows: Sequence[Window], *, max_padded_tokens: int) -> Iterator[list[Window]]:
-    """Group windows of similar length, the longest first, so that little is padding.
-
-    Args:
-        windows: The windows.
-        max_padded_tokens: Most tokens of a group, padding included; a longer window is a group of its own.
-    """
-    batch: list[Window] = []
-    for window in sorted(windows, key=lambda w: w.start - w.end):
-        if batch and (len(batch) + 1) * (batch[0].end - batch[0].start) > max_padded_tokens:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
 
 
 def with_windows(layer: EncodePadded, *, size: int, context: int) -> Encode:
@@ -114,21 +54,24 @@ def forward(
     model: Encode, X: list[Floats2d], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     layer: EncodePadded = model.layers[0]
-    nO = model.get_dim("nO")
-    rows = rows_of(X)
-    lengths = [len(x) for x in rows]
+    nI, nO = model.get_dim("nI"), model.get_dim("nO")
+    vectors = lazy(model.ops, X)
+    lengths = vectors.lengths
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
-    Y = alloc_vectors(model.ops, lengths, nO)
+    if windows and vectors.width != nI:
+        raise ValueError(f"the vectors have {vectors.width} dimensions, the layer that reads them wants {nI}")
+    Y = by_document(model.ops.alloc2f(sum(lengths), nO, zeros=False), lengths)
+    first = first_tokens(lengths)
     backprops = []
 
     def encode(batch: list[Window]) -> None:
-        Yp, backprop_batch = layer(pad(model, rows, batch), is_train)
+        Yp, backprop_batch = layer(pad(vectors, batch, first), is_train)
         for y, w in zip(Yp, batch, strict=True):
             Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
         if is_train:
             backprops.append((batch, backprop_batch))
 
-    batches = list(batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nI"))))
+    batches = list(batch_windows(windows, max_padded_tokens=most_tokens(nI)))
     if is_train:
         for batch in batches:
             encode(batch)
@@ -136,7 +79,7 @@ def forward(
         for_each(batches, encode)
 
     def backprop(dY: list[Floats2d]) -> list[Floats2d]:
-        dX = [model.ops.alloc2f(length, model.get_dim("nI")) for length in lengths]
+        dX = [model.ops.alloc2f(length, nI) for length in lengths]
         for batch, backprop_batch in backprops:
             dYp = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, nO)
             for dy, w in zip(dYp, batch, strict=True):
@@ -148,33 +91,21 @@ def forward(
     return Y, backprop
 
 
-def alloc_vectors(ops: Ops, lengths: Sequence[int], width: int) -> list[Floats2d]:
-    """Arrays to write vectors into: parts of one, which the system hands out many times as fast as many.
+def pad(vectors: LazyVectors, batch: list[Window], first: NDArray[np.int64]) -> PaddedBatch:
+    """The vectors of windows as a padded batch.
 
     Args:
-        ops: Of the arrays.
-        lengths: Number of vectors of each array.
-        width: Of the vectors.
+        vectors: Those of the documents.
+        batch: The windows, the longest first.
+        first: What :func:`~spacy_seqtag.models.batches.first_tokens` returned.
     """
-    return by_document(ops.alloc2f(sum(lengths), width, zeros=False), lengths)
-
-
-def by_document(values: ArrayTypes, lengths: Iterable[int]) -> list[ArrayTypes]:
-    """Parts of an array that has the tokens of documents end to end, as Thinc's ``unflatten``, which takes as long as a
-    small layer.
-
-    Args:
-        values: The array, along whose first axis the tokens are.
-        lengths: Number of tokens of each document.
-    """
-    return [values[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
-
-
-def pad(model: Encode, X: Sequence[Rows], batch: list[Window]) -> PaddedBatch:
-    Xp: Floats3d = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, model.get_dim("nI"))
-    for xp, w in zip(Xp, batch, strict=True):
-        write_rows(X[w.sequence], slice(w.start, w.end), xp[: w.end - w.start])
-    return Xp, model.ops.asarray1i([w.end - w.start for w in batch])
+    ops = vectors.ops
+    sizes = [w.end - w.start for w in batch]
+    Xp = ops.reshape3f(vectors.read(padded(batch, first)), len(batch), sizes[0], vectors.width)
+    for x, size in zip(Xp, sizes, strict=True):
+        if size < sizes[0]:
+            x[size:] = 0
+    return Xp, ops.asarray1i(sizes)
 
 
 def with_tokens(layer: Model[Floats2d, Floats2d]) -> Encode:
@@ -198,31 +129,16 @@ def forward_tokens(
     model: Encode, X: list[Floats2d], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     layer: Model[Floats2d, Floats2d] = model.layers[0]
-    rows = rows_of(X)
-    lengths = [len(x) for x in rows]
-    if is_train or not any(lengths):
+    vectors = lazy(model.ops, X)
+    if is_train or not any(vectors.lengths):
         output: tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]] = forward_array(
             model, list(X), is_train
         )
         return output
-    Y = model.ops.alloc2f(sum(lengths), model.get_dim("nO"), zeros=False)
+    Y = model.ops.alloc2f(sum(vectors.lengths), model.get_dim("nO"), zeros=False)
     start = 0
-    for part in parts_of(rows, lengths, most=most_tokens(max(x.shape[1] for x in rows))):
-        x = part[0] if len(part) == 1 else model.ops.xp.concatenate(part)
+    for places in parts(vectors.lengths, width=vectors.width):
+        x = vectors.read(places)
         Y[start : start + len(x)] = layer.predict(x)
         start += len(x)
-    return by_document(Y, lengths), lambda dY: []
-
-
-def parts_of(rows: Sequence[Rows], lengths: Sequence[int], *, most: int) -> Iterator[list[Floats2d]]:
-    """The vectors of documents in their order, no more at once than may be."""
-    part: list[Floats2d] = []
-    room = most
-    for w in cut_windows(lengths, size=most, context=0):
-        n_tokens = w.core_end - w.core_start
-        if n_tokens > room:
-            yield part
-            part, room = [], most
-        part.append(rows[w.sequence][w.core_start : w.core_end])
-        room -= n_tokens
-    yield part
+    return by_document(Y, vectors.lengths), lambda dY: []

@@ -12,9 +12,8 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
-from .lazy import LazyVectors, rows_at
+from .lazy import vectors_at
 from .types import Embed
-from .windows import by_document
 
 LEXICAL = frozenset({*range(FLAG63 + 1), ID, LANG, LENGTH, LOWER, NORM, ORTH, PREFIX, SHAPE, SUFFIX})
 """The attributes of words; the flags, of which there are 63, are all such."""
@@ -76,8 +75,8 @@ def forward(
     _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)
     (vectors,) = embed.predict([doc_of(vocab, tokens[first])])
     ops = model.ops
-    of_docs = by_document(ops.asarray1i(cast(Any, types)), map(len, docs))
-    return LazyVectors([rows_at(ops, vectors, of_tokens) for of_tokens in of_docs]), lambda d_output: docs
+    of_tokens = ops.asarray1i(cast(Any, types))
+    return vectors_at(ops, vectors, of_tokens, [len(doc) for doc in docs]), lambda d_output: docs
 
 
 def keys_of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,6 +1,7 @@
 """What a model says of a batch: the words of each document as a chain of scores."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +67,20 @@ class Chains(NamedTuple):
             reach *= 2
 
 
-def words_of(docs: Sequence[Doc]) -> list[NDArray[np.bool_]]:
-    """Of each token, whether it is a word, which whitespace is not. Of each document *Shape:* ``(tokens,)``."""
-    return [doc.to_array(IS_SPACE) == 0 for doc in docs]
+def words_of(docs: Sequence[Doc]) -> NDArray[np.bool_]:
+    """Of each token of documents, whether it is a word, which whitespace is not. *Shape:* ``(tokens,)``."""
+    is_space = np.concatenate([doc.to_array(IS_SPACE) for doc in docs])
+    is_word: NDArray[np.bool_] = is_space == 0
+    return is_word
+
+
+def count_words(is_word: NDArray[np.bool_], docs: Sequence[Doc]) -> list[int]:
+    """How many words each document has.
+
+    Args:
+        is_word: What :func:`words_of` returned.
+        docs: The documents.
+    """
+    before = np.append(0, np.cumsum(is_word))
+    counts: list[int] = np.diff(before[[*accumulate(map(len, docs), initial=0)]]).tolist()
+    return counts

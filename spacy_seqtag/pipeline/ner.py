@@ -12,10 +12,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..models.crf import ranges
+from ..models.batches import by_document, ranges
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
-from ..models.windows import by_document
 from .chains import words_of
 from .default_model import DEFAULT_MODEL
 from .schemes import OUTSIDE, SCHEMES, Scheme
@@ -129,14 +128,19 @@ class SeqNER(TokenClassifier):
     def between_words(self, following: Classes) -> Classes:
         return self.scheme.before(following)
 
-    def allowed(self, doc: Doc) -> NDArray[np.bool_] | None:
+    def allowed(self, docs: Sequence[Doc]) -> NDArray[np.bool_] | None:
+        iob, types = np.concatenate([doc.to_array([ENT_IOB, ENT_TYPE]) for doc in docs]).T
+        if not is_blocked(iob, types).any() and (self.overwrite or not types.any()):
+            return None
+        return np.concatenate([self.allowed_in(doc) for doc in docs])
+
+    def allowed_in(self, doc: Doc) -> NDArray[np.bool_]:
+        """Which classes the present annotation of a document leaves its tokens. *Shape:* ``(tokens, classes)``."""
         present = () if self.overwrite else doc.ents
         blocked = is_blocked(*doc.to_array([ENT_IOB, ENT_TYPE]).T)
-        if not present and not blocked.any():
-            return None
         index = self.scheme.encode(self.labels)
         continuing = ~self.followers
-        words = np.flatnonzero(words_of([doc])[0])
+        words = np.flatnonzero(words_of([doc]))
         allowed = np.ones((len(doc), len(continuing)), dtype="bool")
         allowed[blocked] = np.arange(len(continuing)) == OUTSIDE
         after = np.searchsorted(words, np.flatnonzero(blocked), side="right")

@@ -10,9 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..models.batches import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer
-from ..models.windows import by_document
 from .chains import words_of
 from .default_model import DEFAULT_MODEL
 from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
@@ -94,7 +94,7 @@ class SeqTagger(TokenClassifier):
         ids = self.string_ids((*self.labels, WHITESPACE_TAG))
         tags = np.concatenate([ids(doc.vocab)[classes] for doc, (classes, _) in zip(docs, predictions, strict=True)])
         spaces = np.repeat([ids(doc.vocab)[-1] for doc in docs], [len(doc) for doc in docs])
-        is_word = np.concatenate(words_of(docs))
+        is_word = words_of(docs)
         tags = np.where(is_word, tags, spaces)
         is_new = is_word
         if not self.overwrite:

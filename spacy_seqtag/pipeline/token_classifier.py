@@ -17,12 +17,12 @@ from spacy.vocab import Vocab
 from thinc.api import Ops, xp2torch
 from thinc.types import Floats2d
 
+from ..models.batches import by_document
 from ..models.crf import negative_log_likelihood, segment_probabilities
 from ..models.pytorch import IGNORE, token_cross_entropy
 from ..models.shim import has_weights, to_floats
 from ..models.types import ChainScores, Scorer, Scores, Transitions
-from ..models.windows import by_document
-from .chains import Chains, words_of
+from .chains import Chains, count_words, words_of
 from .saving import SavedComponent
 
 Classes = NDArray[np.int64]
@@ -126,8 +126,8 @@ class TokenClassifier(SavedComponent):
         """Which classes may come after an annotation, so that it does not go on. *Shape:* ``(classes,)``."""
         return np.ones(len(self.classes), dtype="bool")
 
-    def allowed(self, doc: Doc) -> NDArray[np.bool_] | None:
-        """Which classes the present annotation of a document leaves its tokens, None if all of them. *Shape:*
+    def allowed(self, docs: Sequence[Doc]) -> NDArray[np.bool_] | None:
+        """Which classes the present annotation of documents leaves their tokens, None if all of them. *Shape:*
         ``(tokens, classes)``."""
         return None
 
@@ -153,16 +153,13 @@ class TokenClassifier(SavedComponent):
             scores = scores.tokens
         # Of a long document each copy is large.
         flat = ops.to_numpy(scores[0] if len(scores) == 1 else ops.flatten(scores))
-        allowed = [self.allowed(doc) for doc in docs]
-        if any(a is not None for a in allowed):
-            width = flat.shape[1]
-            is_open = [np.ones((len(d), width), "bool") if a is None else a for a, d in zip(allowed, docs, strict=True)]
-            flat = np.where(np.concatenate(is_open), flat, np.float32(-np.inf))
-        words = words_of(docs)
-        is_word = np.concatenate(words)
+        allowed = self.allowed(docs)
+        if allowed is not None:
+            flat = np.where(allowed, flat, np.float32(-np.inf))
+        is_word = words_of(docs)
         if not is_word.all():
             flat = flat[is_word]
-        return Chains(flat, [int(w.sum()) for w in words], transitions, is_word)
+        return Chains(flat, count_words(is_word, docs), transitions, is_word)
 
     def confidences(self, chains: Chains, classes: Classes) -> NDArray[np.float64]:
         """The probability of each annotation, after temperature scaling.
@@ -233,11 +230,14 @@ class TokenClassifier(SavedComponent):
             ValueError: If an annotation is not among the labels, or the loss is not a number.
         """
         examples = list(examples)
-        words = words_of([example.predicted for example in examples])
+        docs = [example.predicted for example in examples]
+        is_word = words_of(docs)
         gold = np.concatenate([self.gold_classes(example) for example in examples])
-        gold[~np.concatenate(words)] = IGNORE
+        gold[~is_word] = IGNORE
         if isinstance(scores, ChainScores):
-            loss, gradient = chain_loss(self.model.ops, scores, self.constraints, gold, words)
+            loss, gradient = chain_loss(
+                self.model.ops, scores, self.constraints, gold, is_word, count_words(is_word, docs)
+            )
         else:
             loss, gradient = token_loss(self.model.ops, scores, gold)
         if not np.isfinite(loss):
@@ -380,11 +380,14 @@ def token_loss(ops: Ops, scores: list[Floats2d], gold: Classes) -> tuple[float, 
 
 
 def chain_loss(
-    ops: Ops, scores: ChainScores, constraints: Transitions, gold: Classes, words: Sequence[NDArray[np.bool_]]
+    ops: Ops,
+    scores: ChainScores,
+    constraints: Transitions,
+    gold: Classes,
+    is_word: NDArray[np.bool_],
+    lengths: Sequence[int],
 ) -> tuple[float, Scores]:
     """The loss of a CRF head, which the words of a document are one sequence to, and its gradient."""
-    is_word = np.concatenate(words)
-    lengths = [int(w.sum()) for w in words]
     gold = gold[is_word]
     is_known = gold != IGNORE
     n_known = max(1, int(is_known.sum()))

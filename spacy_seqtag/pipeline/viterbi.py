@@ -7,9 +7,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..models.batches import cut_windows
 from ..models.crf import time_major
 from ..models.types import Transitions
-from ..models.windows import cut_windows
 
 PIECE = 512
 """Tokens of the pieces that longer sequences are cut into."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from thinc.api import Adam, fix_random_seed
 
-from spacy_seqtag.models import windows
+from spacy_seqtag.models import batches
 from spacy_seqtag.models.characters import MAX_CHARACTERS, build_char_cnn, build_char_lstm
 from spacy_seqtag.models.pytorch import CharCNN, CharLSTM
 from spacy_seqtag.models.shim import module_shim
@@ -67,7 +67,7 @@ def test_a_word_has_one_vector_wherever_it_stands(model, monkeypatch):
     assert [len(vectors) for vectors in (first, empty, second)] == [3, 0, 3]
     np.testing.assert_allclose(first[[0, 2]], second[[2, 0]], atol=1e-6)
     assert not np.allclose(first[0], first[2], atol=1e-3)
-    monkeypatch.setattr(windows, "MAX_PADDED_TOKENS", 8)
+    monkeypatch.setattr(batches, "MAX_PADDED_TOKENS", 8)
     np.testing.assert_allclose(model.predict(docs)[0], first, atol=1e-5)
 
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from thinc.api import Model, fix_random_seed
 
-from spacy_seqtag.models import windows
+from spacy_seqtag.models import batches
+from spacy_seqtag.models.batches import batch_windows, cut_windows
 from spacy_seqtag.models.encoders import build_cnn, build_mlp, build_rnn, build_transformer
 from spacy_seqtag.models.shim import has_bfloat16
-from spacy_seqtag.models.windows import batch_windows, cut_windows, with_tokens, with_windows
+from spacy_seqtag.models.windows import with_tokens, with_windows
 
 ENCODERS = {
     "mlp": lambda: build_mlp(6, depth=2),
@@ -47,7 +48,7 @@ def test_a_sequence_scores_the_same_alone_and_in_a_batch(name):
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_batches_beside_each_other_score_as_one_after_the_other(name, monkeypatch):
-    monkeypatch.setattr(windows, "MAX_PADDED_TOKENS", 256)
+    monkeypatch.setattr(batches, "MAX_PADDED_TOKENS", 256)
     model = initialized(name)
     X = sequences([*LENGTHS] * 4)
     n_threads = torch.get_num_threads()
@@ -140,8 +141,8 @@ def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
     monkeypatch.setattr(layer, "_func", lambda m, X, is_train: (seen.append(X[0].shape), forward(m, X, is_train))[1])
     model.predict(sequences((30_000,)))
     assert len(seen) > 1
-    assert max(n * length for n, length, _ in seen) <= windows.MAX_PADDED_TOKENS
-    monkeypatch.setattr(windows, "MAX_PADDED_VALUES", 1000 * seen[0][2])
+    assert max(n * length for n, length, _ in seen) <= batches.MAX_PADDED_TOKENS
+    monkeypatch.setattr(batches, "MAX_PADDED_VALUES", 1000 * seen[0][2])
     seen.clear()
     model.predict(sequences((30_000,)))
     assert 500 < max(n * length for n, length, _ in seen) <= 1000
@@ -158,7 +159,7 @@ def test_a_layer_of_tokens_gets_each_token_once_in_bounded_parts(lengths, most):
 
     layer = with_tokens(Model("double", forward, dims={"nI": 4, "nO": 4}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "MAX_PADDED_TOKENS", most)
+        patch.setattr(batches, "MAX_PADDED_TOKENS", most)
         for x, y in zip(X, layer.predict(X), strict=True):
             np.testing.assert_array_equal(y, 2 * x)
     assert not any(lengths) or max(seen) <= most

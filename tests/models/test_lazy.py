@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from thinc.api import Linear, Model, NumpyOps, with_array
 
+from spacy_seqtag.models import batches
+from spacy_seqtag.models.batches import MAX_PADDED_TOKENS
 from spacy_seqtag.models.concatenate import build_concatenate
 from spacy_seqtag.models.document import build_document_context
-from spacy_seqtag.models.lazy import LazyVectors, rows_of, side_by_side
-from spacy_seqtag.models.windows import MAX_PADDED_TOKENS, with_tokens, with_windows
+from spacy_seqtag.models.lazy import lazy, side_by_side, vectors_at
+from spacy_seqtag.models.windows import with_tokens, with_windows
 
 NLP = spacy.blank("en")
 WORDS = ["one", "Two", "two", "three", "One", "four", "five"]
@@ -45,20 +47,54 @@ def peak_bytes(call):
     return result, peak
 
 
-@given(st.lists(st.integers(0, 9), max_size=5), st.integers(-12, 12), st.integers(-12, 12))
-def test_lazy_vectors_are_a_list_of_arrays(lengths, start, end):
+@given(
+    st.lists(st.integers(0, 9), max_size=6),
+    st.tuples(st.integers(-12, 12), st.integers(-12, 12)),
+    st.integers(3, 9),
+    st.integers(0, 1),
+    st.randoms(use_true_random=False),
+)
+def test_lazy_vectors_are_a_list_of_arrays_that_is_read_in_parts(lengths, bounds, size, context, random):
     rng = np.random.default_rng(0)
-    parts = [[rng.normal(size=(length, width)).astype("float32") for width in (2, 3)] for length in lengths]
-    expected = [np.hstack(part) for part in parts]
-    lazy = LazyVectors([side_by_side(NumpyOps(), part) for part in parts])
-    assert len(lazy) == len(list(lazy)) == len(lengths)
-    for i, (rows, array, whole) in enumerate(zip(rows_of(lazy), lazy, expected, strict=True)):
-        assert rows.shape == whole.shape == (len(rows), 5)
+    own = [rng.normal(size=(length, 2)).astype("float32") for length in lengths]
+    types = rng.normal(size=(4, 3)).astype("float32")
+    index = rng.integers(0, 4, size=sum(lengths), dtype="int32")
+    expected = [np.hstack(pair) for pair in zip(own, batches.by_document(types[index], lengths), strict=True)]
+    ops = NumpyOps()
+    vectors = side_by_side(ops, [lazy(ops, own), vectors_at(ops, types, index, lengths)])
+    assert len(vectors) == len(lengths)
+    for some in (
+        vectors,
+        vectors.copy(),
+        vectors + list(vectors[:0]),
+        [*reversed(vectors)][::-1],
+        map(vectors.__getitem__, range(len(own))),
+    ):
+        for array, whole in zip(some, expected, strict=True):
+            assert array.shape == whole.shape
+            np.testing.assert_array_equal(array, whole)
+    part = slice(*bounds)
+    for array, whole in zip(vectors[part], expected[part], strict=True):
         np.testing.assert_array_equal(array, whole)
-        np.testing.assert_array_equal(lazy[i], whole)
-        np.testing.assert_array_equal([*reversed(lazy)][-1 - i], whole)
-        np.testing.assert_array_equal(rows[start:end], whole[start:end])
-    assert [len(array) for array in lazy[start:end]] == lengths[start:end]
+    windows = batches.cut_windows(lengths, size=size, context=context)
+    random.shuffle(windows)
+    windows = windows[: len(windows) // 2 + 1]
+    if windows:
+        for lay_out in (batches.padded, batches.end_to_end):
+            places = lay_out(windows, batches.first_tokens(lengths))
+            read = vectors.read(places)
+            for w, row in zip(places.windows, places.rows, strict=True):
+                tokens = expected[w.sequence][w.start : w.end]
+                np.testing.assert_array_equal(read[row : row + len(tokens)], tokens)
+
+
+@given(st.lists(st.integers(0, 30), max_size=6), st.integers(1, 20))
+def test_the_parts_are_all_tokens_in_their_order(lengths, most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "MAX_PADDED_TOKENS", most)
+        parts = [places.tokens for places in batches.parts(lengths, width=1)]
+    assert [token for part in parts for token in part] == list(range(sum(lengths)))
+    assert all(0 < len(part) <= most for part in parts)
 
 
 def test_the_same_is_predicted_lazily_and_trained_with(docs, vectors):
@@ -90,8 +126,8 @@ def test_tokens_one_by_one_are_as_with_array(vectors, chosen):
     for layer in (expected, model):
         layer.initialize(X=X)
     model.from_bytes(expected.to_bytes())
-    for lazy in (X, LazyVectors(X)):
-        for one, other in zip(model.predict(lazy), expected.predict(X), strict=True):
+    for read in (X, lazy(NumpyOps(), X)):
+        for one, other in zip(model.predict(read), expected.predict(X), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5)
     dY = [np.ones((len(x), 4), dtype="float32") for x in X]
     for one, other in zip(model.begin_update(X)[1](dY), expected.begin_update(X)[1](dY), strict=True):
@@ -110,4 +146,4 @@ def test_what_a_document_keeps_is_an_array(docs, vectors):
 def test_a_layer_that_wants_another_width(vectors):
     model = with_windows(Model("encode", None, dims={"nI": WIDTH, "nO": WIDTH}), size=8, context=1)
     with pytest.raises(ValueError, match=f"{2 * WIDTH} dimensions"):
-        model.predict(LazyVectors([side_by_side(NumpyOps(), [vectors[1], vectors[1]])]))
+        model.predict(side_by_side(NumpyOps(), [lazy(NumpyOps(), vectors[1:2])] * 2))

@@ -13,8 +13,8 @@ from spacy_transformers.architectures import create_TransformerModel_v3, transfo
 from spacy_transformers.span_getters import configure_strided_spans
 from thinc.api import Config, reduce_first, reduce_max, reduce_mean
 
-from spacy_seqtag.models import hf
-from spacy_seqtag.models.lazy import LazyRows, rows_of
+from spacy_seqtag.models import batches, hf
+from spacy_seqtag.models.lazy import LazyVectors
 from spacy_seqtag.models.pretrained import build_transformer_listener, build_transformer_model
 
 from ..conftest import transformer_config
@@ -82,12 +82,14 @@ def test_a_listener_reads_long_documents_in_parts(docs, tiny_bert, monkeypatch, 
     for model in models:
         model.get_ref("listener").set_dim("nO", 32)
     expected, lazy = (model.predict(docs) for model in models)
-    for rows, whole, vectors in zip(rows_of(lazy), lazy, expected, strict=True):
-        assert len(rows) == len(whole) == len(vectors)
-        assert isinstance(rows, LazyRows) or not len(vectors)
-        if len(rows) > 7:
+    assert isinstance(lazy, LazyVectors)
+    assert [*map(len, lazy)] == [*map(len, expected)] == [*map(len, docs)]
+    for whole, vectors in zip(lazy, expected, strict=True):
+        if len(vectors):
             np.testing.assert_array_equal(whole, vectors)
-            np.testing.assert_array_equal(rows[7:100], vectors[7:100])
+    flat = np.concatenate([vectors for vectors in expected if len(vectors)])
+    for places in batches.parts(lazy.lengths, width=200_000):
+        np.testing.assert_array_equal(lazy.read(places), flat[places.tokens])
 
 
 def test_padding_of_long_documents_is_zero_and_takes_no_memory(tiny_bert):

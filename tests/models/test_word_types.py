@@ -12,7 +12,7 @@ from thinc.api import fix_random_seed
 from spacy_seqtag.models import word_types
 from spacy_seqtag.models.characters import build_char_cnn
 from spacy_seqtag.models.concatenate import build_concatenate
-from spacy_seqtag.models.lazy import LazyRows, rows_of
+from spacy_seqtag.models.lazy import LazyVectors
 from spacy_seqtag.models.word_types import build_word_types
 
 NLP = spacy.blank("en")
@@ -80,9 +80,10 @@ def test_the_vectors_are_those_of_the_embedding(words):
 
 
 def test_the_vectors_of_a_long_document_are_not_all_in_memory():
-    (rows,) = rows_of(build_word_types(EMBED).predict([Doc(NLP.vocab, words=["one", "two"] * 1000)]))
-    assert isinstance(rows, LazyRows)
-    assert rows.shape == (2000, 14)
+    vectors = build_word_types(EMBED).predict([Doc(NLP.vocab, words=["one", "two"] * 1000)])
+    assert isinstance(vectors, LazyVectors)
+    assert (vectors.lengths, vectors.width) == ([2000], 14)
+    (rows,) = vectors
     np.testing.assert_array_equal(rows[3:5], rows[1:3])
     assert not np.allclose(rows[0:1], rows[1:2])
 
