@@ -3,6 +3,7 @@
 import statistics
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,7 +105,7 @@ def write_comparison(out: Path, path: Path, results: dict[str, Any]) -> None:
 
 
 def differences(results: dict[str, Any]) -> dict[str, Any]:
-    """For each metric, the best system, and of each of the others its score less that of the best and the p-value."""
+    """For each metric, the best system, and by how much the score of each is above that of each other, with p."""
     from ..evaluation import randomization_test
 
     compared: dict[str, Any] = {}
@@ -112,14 +113,13 @@ def differences(results: dict[str, Any]) -> dict[str, Any]:
         counts = {name: np.array(scores["documents"][metric]) for name, scores in results.items() if metric in scores}
         if not counts:
             continue
-        best = max(counts, key=lambda name: results[name][metric])
-        compared[metric] = {"best": best, "others": {}}
-        for name in counts:
-            if name != best:
-                compared[metric]["others"][name] = {
-                    "difference": results[name][metric] - results[best][metric],
-                    "p": randomization_test(counts[name], counts[best]),
-                }
+        above: dict[str, dict[str, dict[str, float]]] = {name: {} for name in counts}
+        for one, other in combinations(counts, 2):
+            difference = results[one][metric] - results[other][metric]
+            p = randomization_test(counts[one], counts[other])
+            above[one][other] = {"difference": difference, "p": p}
+            above[other][one] = {"difference": -difference, "p": p}
+        compared[metric] = {"best": max(counts, key=lambda name: results[name][metric]), "differences": above}
     return compared
 
 
@@ -144,22 +144,23 @@ def results_table(results: dict[str, Any]) -> str:
 
 
 def differences_table(names: list[str], compared: dict[str, Any]) -> str:
-    """The differences as a Markdown table, in percentage points."""
+    """The differences from the best system as a Markdown table, in percentage points."""
     header = ["system"]
     rows = [[f"`{name}`"] for name in names]
     for metric, title in METRICS.items():
         if metric in compared:
             header += [title, "p"]
+            best, above = compared[metric]["best"], compared[metric]["differences"]
             for name, row in zip(names, rows, strict=True):
-                if name == compared[metric]["best"]:
+                if name == best:
                     row += ["best", ""]
-                elif (other := compared[metric]["others"].get(name)) is not None:
-                    row += [f"{100 * other['difference']:.2f}", f"{other['p']:.4f}"]
+                elif name in above:
+                    row += [f"{100 * above[name][best]['difference']:.2f}", f"{above[name][best]['p']:.4f}"]
                 else:
                     row += ["", ""]
     caption = (
         "Differences from the best system, in percentage points, with p of a two-sided approximate randomization test "
-        "by document; p is not corrected for the number of tests.\n\n"
+        "by document; p is not corrected for the number of tests. `compare.json` has those between all systems.\n\n"
     )
     return caption + markdown_table(header, rows)
 

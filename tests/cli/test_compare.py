@@ -58,7 +58,7 @@ def test_a_table_of_what_could_be_trained(corpus, configs, tmp_path):
     # The corpus has no word that is not in its training data.
     assert by_training["unseen"] == {"acc": None, "words": 0}
     assert cells["tag accuracy unseen"] == ""
-    assert results["differences"]["tag_acc"] == {"best": "mlp", "others": {}}
+    assert results["differences"]["tag_acc"] == {"best": "mlp", "differences": {"mlp": {}}}
 
     measured = srsly.read_json(out / "mlp" / "compare.json")
     assert len(measured.pop("documents")["tag_acc"]) == 1
@@ -94,17 +94,19 @@ def test_differences():
         results[name] = {"ents_f": correct.sum() / 4000, "documents": {"ents_f": counts.tolist()}}
     results["poor"] |= {"tag_acc": 0.5, "documents": {**results["poor"]["documents"], "tag_acc": [[1, 1, 1]] * 80}}
     compared = differences(results)
-    assert compared["tag_acc"] == {"best": "poor", "others": {}}
+    assert compared["tag_acc"] == {"best": "poor", "differences": {"poor": {}}}
     assert compared["ents_f"]["best"] == "best"
-    assert set(compared["ents_f"]["others"]) == {"poor", "good"}
-    for name, other in compared["ents_f"]["others"].items():
-        assert other["difference"] == results[name]["ents_f"] - results["best"]["ents_f"]
-        ours, theirs = (np.array(results[system]["documents"]["ents_f"]) for system in (name, "best"))
-        assert other["p"] == randomization_test(ours, theirs)
-    assert compared["ents_f"]["others"]["poor"]["p"] < 0.001 < compared["ents_f"]["others"]["good"]["p"]
+    above = compared["ents_f"]["differences"]
+    for one in results:
+        assert set(above[one]) == set(results) - {one}
+        for other, found in above[one].items():
+            assert found["difference"] == pytest.approx(results[one]["ents_f"] - results[other]["ents_f"])
+            ours, theirs = (np.array(results[system]["documents"]["ents_f"]) for system in (one, other))
+            assert found["p"] == randomization_test(ours, theirs)
+    assert above["poor"]["best"]["p"] < 0.001 < above["best"]["good"]["p"]
     header, _, *rows = differences_table(list(results), compared).split("\n\n")[1].splitlines()
     poor, good, best = (table_row(header, row) for row in rows)
-    assert poor["NER F1"] == f"{100 * compared['ents_f']['others']['poor']['difference']:.2f}"
+    assert poor["NER F1"] == f"{100 * above['poor']['best']['difference']:.2f}"
     assert poor["p"] == "0.0001"
     assert (best["NER F1"], best["p"]) == ("best", "")
     assert (poor["tag accuracy"], good["tag accuracy"], best["tag accuracy"]) == ("best", "", "")
