@@ -48,11 +48,11 @@ def forward(
         outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
     else:  # what layers keep for a backward pass can go before the next one predicts
         outputs = tuple(layer.predict(docs) for layer in model.layers)
-    parts = [lazy(ops, output) for output in outputs]
-    side = side_by_side(ops, parts)
+    layers = [lazy(ops, output) for output in outputs]
+    side = side_by_side(ops, layers)
     if not is_train:
         return side, lambda d_output: docs
-    bounds = list(pairwise(accumulate((part.width for part in parts), initial=0)))
+    bounds = list(pairwise(accumulate((layer.width for layer in layers), initial=0)))
     vectors: list[Any] = list(side)
     masks = [ops.get_dropout_mask(x.shape, model.attrs["dropout"]) for x in vectors]
     for x, mask in zip(vectors, masks, strict=True):

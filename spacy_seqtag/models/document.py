@@ -87,7 +87,7 @@ class Groups:
         of_tokens: The group of each token, counted from zero. *Shape:* ``(tokens,)``.
     """
 
-    def __init__(self, ops: Ops, lengths: Sequence[int], of_tokens: NDArray[np.int64]) -> None:
+    def __init__(self, ops: Ops, lengths: list[int], of_tokens: NDArray[np.int64]) -> None:
         self.ops = ops
         self.lengths = lengths
         self.sizes = ops.asarray2f(cast(Any, np.maximum(np.bincount(of_tokens), 1)[:, None]))
@@ -102,8 +102,8 @@ class Groups:
         means = self.ops.alloc2f(len(self.sizes), vectors.width)
         start = 0
         for places in parts(self.lengths, width=vectors.width):
-            x = vectors.read(places)
-            self.ops.scatter_add(means, self.of_tokens[start : start + len(x)], x)
-            start += len(x)
+            end = start + len(places.tokens)
+            self.ops.scatter_add(means, self.of_tokens[start:end], vectors.read(places))
+            start = end
         means /= self.sizes
         return vectors_at(self.ops, means, self.of_tokens, self.lengths)

@@ -5,30 +5,32 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
+import numpy as np
 from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
 
-from .batches import Places, Window, end_to_end, first_tokens
+from .batches import Places, Window, first_tokens
 
 Write = Callable[[Places, Floats2d], None]
-"""Computes the vectors of tokens into an array with a row for each: *Shape:* ``(rows, width)``."""
 
 
 class LazyVectors(list[Floats2d]):
     """The vectors of documents. To whoever takes an item or goes through them it is a list of arrays, each of which is
-    computed when it is taken; a layer that reads a part at a time calls ``write``.
+    computed when it is taken, that cannot be changed; a layer that looks at a part at a time calls :meth:`read`.
 
     Args:
         ops: Of the arrays.
         lengths: Number of tokens of each document.
         width: Width of the vectors.
-        write: Computes vectors.
+        write: Computes vectors into an array with a row for each token, *Shape:* ``(rows, width)``. Rows of padding it
+            may leave as they are.
     """
 
-    def __init__(self, ops: Ops, lengths: Sequence[int], width: int, write: Write) -> None:
+    def __init__(self, ops: Ops, lengths: list[int], width: int, write: Write) -> None:
         super().__init__(lengths)  # type: ignore[arg-type]
         self.ops = ops
         self.lengths = lengths
+        self.first = first_tokens(lengths)
         self.width = width
         self.write = write
 
@@ -48,16 +50,28 @@ class LazyVectors(list[Floats2d]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         sequence = range(len(self))[index]
-        length = self.lengths[sequence]
+        length, first = self.lengths[sequence], self.first[sequence]
         if not length:
             return self.ops.alloc2f(0, self.width)
-        return self.read(end_to_end([Window(sequence, 0, length, 0, length)], first_tokens(self.lengths)))
+        return self.read(Places([Window(sequence, 0, length, 0, length)], [0], np.arange(first, first + length)))
 
     def __add__(self, others: Any) -> Any:
         return list(self) + list(others)
 
+    def __radd__(self, others: Any) -> Any:
+        return list(others) + list(self)
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)
+
     def copy(self) -> list[Floats2d]:
         return list(self)
+
+    def unchangeable(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("these vectors are computed where they are read, and cannot be changed: make a list of them")
+
+    __setitem__ = __delitem__ = __iadd__ = __mul__ = __rmul__ = __imul__ = unchangeable
+    append = extend = insert = pop = remove = clear = reverse = sort = unchangeable
 
 
 def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
@@ -79,7 +93,7 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
     return LazyVectors(ops, [len(x) for x in vectors], width, write)
 
 
-def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: Sequence[int]) -> LazyVectors:
+def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: list[int]) -> LazyVectors:
     """Vectors of which several tokens have the same, taken where they are read.
 
     Args:
@@ -101,7 +115,13 @@ def side_by_side(ops: Ops, layers: Sequence[LazyVectors]) -> LazyVectors:
     Args:
         ops: Of the arrays.
         layers: Those of each layer.
+
+    Raises:
+        ValueError: If layers have another number of vectors of a document.
     """
+    if any(vectors.lengths != layers[0].lengths for vectors in layers):
+        counts = ", ".join(str(sum(vectors.lengths)) for vectors in layers)
+        raise ValueError(f"the layers have vectors of different documents: of {counts} tokens in all")
     bounds = list(pairwise(accumulate((vectors.width for vectors in layers), initial=0)))
 
     def write(places: Places, out: Floats2d) -> None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
 from thinc.api import Model
 from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d
 
-from .batches import Window, batch_windows, by_document, cut_windows, first_tokens, most_tokens, padded, parts
+from .batches import Window, batch_windows, by_document, cut_windows, most_tokens, padded, parts
 from .lazy import LazyVectors, lazy
 from .threads import for_each
 from .types import Encode, EncodePadded, PaddedBatch
@@ -61,11 +59,10 @@ def forward(
     if windows and vectors.width != nI:
         raise ValueError(f"the vectors have {vectors.width} dimensions, the layer that reads them wants {nI}")
     Y = by_document(model.ops.alloc2f(sum(lengths), nO, zeros=False), lengths)
-    first = first_tokens(lengths)
     backprops = []
 
     def encode(batch: list[Window]) -> None:
-        Yp, backprop_batch = layer(pad(vectors, batch, first), is_train)
+        Yp, backprop_batch = layer(pad(vectors, batch), is_train)
         for y, w in zip(Yp, batch, strict=True):
             Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
         if is_train:
@@ -91,17 +88,16 @@ def forward(
     return Y, backprop
 
 
-def pad(vectors: LazyVectors, batch: list[Window], first: NDArray[np.int64]) -> PaddedBatch:
+def pad(vectors: LazyVectors, batch: list[Window]) -> PaddedBatch:
     """The vectors of windows as a padded batch.
 
     Args:
         vectors: Those of the documents.
         batch: The windows, the longest first.
-        first: What :func:`~spacy_seqtag.models.batches.first_tokens` returned.
     """
     ops = vectors.ops
     sizes = [w.end - w.start for w in batch]
-    Xp = ops.reshape3f(vectors.read(padded(batch, first)), len(batch), sizes[0], vectors.width)
+    Xp = ops.reshape3f(vectors.read(padded(batch, vectors.first)), len(batch), sizes[0], vectors.width)
     for x, size in zip(Xp, sizes, strict=True):
         if size < sizes[0]:
             x[size:] = 0
@@ -138,7 +134,7 @@ def forward_tokens(
     Y = model.ops.alloc2f(sum(vectors.lengths), model.get_dim("nO"), zeros=False)
     start = 0
     for places in parts(vectors.lengths, width=vectors.width):
-        x = vectors.read(places)
-        Y[start : start + len(x)] = layer.predict(x)
-        start += len(x)
+        end = start + len(places.tokens)
+        Y[start:end] = layer.predict(vectors.read(places))
+        start = end
     return by_document(Y, vectors.lengths), lambda dY: []

@@ -1,5 +1,7 @@
 """Vectors computed where they are read: equal to those computed at once, and never all in memory."""
 
+import copy
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -86,6 +88,28 @@ def test_lazy_vectors_are_a_list_of_arrays_that_is_read_in_parts(lengths, bounds
             for w, row in zip(places.windows, places.rows, strict=True):
                 tokens = expected[w.sequence][w.start : w.end]
                 np.testing.assert_array_equal(read[row : row + len(tokens)], tokens)
+
+
+def test_lazy_vectors_cannot_be_changed_unnoticed(vectors):
+    layer = lazy(NumpyOps(), vectors[1:])
+    lists = [*layer]
+    for change in (
+        lambda: layer.__setitem__(0, vectors[1]),
+        lambda: layer.append(vectors[1]),
+        lambda: layer.pop(),
+        layer.reverse,
+        lambda: layer * 2,
+    ):
+        with pytest.raises(TypeError, match="make a list"):
+            change()
+    for copied in (pickle.loads(pickle.dumps(layer)), list(layer[:0]) + layer, copy.deepcopy(layer)):
+        for array, expected in zip(copied, lists, strict=True):
+            np.testing.assert_array_equal(array, expected)
+
+
+def test_layers_with_vectors_of_different_documents(vectors):
+    with pytest.raises(ValueError, match="of 45, 5 tokens"):
+        side_by_side(NumpyOps(), [lazy(NumpyOps(), vectors[1:]), lazy(NumpyOps(), vectors[1:2])])
 
 
 @given(st.lists(st.integers(0, 30), max_size=6), st.integers(1, 20))
