@@ -100,7 +100,7 @@ def time_major(lengths: Sequence[int]) -> TimeMajor:
     by_length = np.argsort(-counts, kind="stable")
     rank = np.empty_like(counts)
     rank[by_length] = np.arange(len(counts))
-    step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    step = ranges(np.zeros_like(counts), counts)
     tokens = np.lexsort((np.repeat(rank, counts), step))
     return TimeMajor(tokens, np.bincount(step).tolist(), by_length[: np.count_nonzero(counts)])
 

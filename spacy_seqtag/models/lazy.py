@@ -81,6 +81,9 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
         ops: Of the arrays.
         vectors: The vectors of each document. Their width is that of a document with tokens: of an empty one a listener
             may give nothing with another width.
+
+    Raises:
+        ValueError: If the widths of documents with tokens differ.
     """
     if isinstance(vectors, LazyVectors):
         return vectors
@@ -89,8 +92,10 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
         for w, row in zip(places.windows, places.rows, strict=True):
             out[row : row + w.end - w.start] = vectors[w.sequence][w.start : w.end]
 
-    width = max((x.shape[1] for x in [x for x in vectors if len(x)] or vectors), default=0)
-    return LazyVectors(ops, [len(x) for x in vectors], width, write)
+    widths = {x.shape[1] for x in [x for x in vectors if len(x)] or vectors}
+    if len(widths) > 1 and any(map(len, vectors)):
+        raise ValueError(f"the vectors of some documents have {min(widths)} dimensions, those of others {max(widths)}")
+    return LazyVectors(ops, [len(x) for x in vectors], max(widths, default=0), write)
 
 
 def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: list[int]) -> LazyVectors:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.batches import cut_windows
+from ..models.batches import cut_windows, first_tokens, ranges
 from ..models.crf import time_major
 from ..models.types import Transitions
 
@@ -52,8 +52,7 @@ def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) 
     sequences, starts, ends, core_starts, core_ends = np.asarray(pieces).T
     sizes = ends - starts
     offsets = np.cumsum(sizes) - sizes - starts  # from a token's place in its sequence to that among the pieces' tokens
-    places = np.arange(sizes.sum()) - np.repeat(offsets, sizes)
-    tokens = places + np.repeat((np.cumsum(lengths) - lengths)[sequences], sizes)
+    places, tokens = ranges(starts, sizes), ranges(first_tokens(lengths)[sequences] + starts, sizes)
     later = np.flatnonzero(core_starts)
     meetings = core_starts[later] + np.stack([offsets[later - 1], offsets[later]])
     is_last = ends == np.asarray(lengths)[sequences]
@@ -70,7 +69,7 @@ def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) 
     if not np.allclose(before, after, rtol=0, atol=1e-9) or (path[meetings[0]] != path[meetings[1]]).any():
         return None
     in_core = (places >= np.repeat(core_starts, sizes)) & (places < np.repeat(core_ends, sizes))
-    return cast(Classes, path[in_core])
+    return path[in_core]
 
 
 def best_paths(

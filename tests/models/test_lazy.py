@@ -107,6 +107,12 @@ def test_lazy_vectors_cannot_be_changed_unnoticed(vectors):
             np.testing.assert_array_equal(array, expected)
 
 
+def test_documents_with_vectors_of_different_widths(vectors):
+    model = with_windows(Model("encode", None, dims={"nI": WIDTH, "nO": WIDTH}), size=8, context=1)
+    with pytest.raises(ValueError, match=f"1 dimensions, those of others {WIDTH}"):
+        model.predict([vectors[1], vectors[3][:, :1]])
+
+
 def test_layers_with_vectors_of_different_documents(vectors):
     with pytest.raises(ValueError, match="of 45, 5 tokens"):
         side_by_side(NumpyOps(), [lazy(NumpyOps(), vectors[1:]), lazy(NumpyOps(), vectors[1:2])])
