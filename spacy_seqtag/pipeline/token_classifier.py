@@ -8,21 +8,19 @@ from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup, Token
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Ops, xp2torch
-from thinc.types import Floats2d
 
 from ..models.batches import by_document
-from ..models.crf import negative_log_likelihood, segment_probabilities
-from ..models.pytorch import IGNORE, token_cross_entropy
-from ..models.shim import has_weights, to_floats
+from ..models.crf import segment_probabilities
+from ..models.pytorch import IGNORE
+from ..models.shim import has_weights
 from ..models.types import ChainScores, Scorer, Scores, Transitions
 from .chains import Chains, count_words, words_of
+from .loss import chain_loss, token_loss
 from .saving import SavedComponent
 
 Classes = NDArray[np.int64]
@@ -369,35 +367,3 @@ def score_of(extension: str, token: Token) -> float | None:
             if i >= 0 and token.i < group[i].end:
                 return float(group.attrs["scores"][i])
     return None
-
-
-def token_loss(ops: Ops, scores: list[Floats2d], gold: Classes) -> tuple[float, Scores]:
-    """The loss of a head that looks at each token on its own, and its gradient."""
-    flat = xp2torch(ops.flatten(scores), requires_grad=True)
-    loss = token_cross_entropy(flat, torch.from_numpy(gold).to(flat.device), ignore_index=IGNORE)
-    (gradient,) = torch.autograd.grad(loss, flat)
-    return loss.item(), by_document(to_floats(gradient), map(len, scores))
-
-
-def chain_loss(
-    ops: Ops,
-    scores: ChainScores,
-    constraints: Transitions,
-    gold: Classes,
-    is_word: NDArray[np.bool_],
-    lengths: Sequence[int],
-) -> tuple[float, Scores]:
-    """The loss of a CRF head, which the words of a document are one sequence to, and its gradient."""
-    gold = gold[is_word]
-    is_known = gold != IGNORE
-    n_known = max(1, int(is_known.sum()))
-    allowed = ~is_known[:, None] | (gold[:, None] == np.arange(len(constraints.start)))
-    transitions = Transitions(*map(ops.to_numpy, scores.transitions)) + constraints
-    flat = ops.to_numpy(ops.flatten(scores.tokens))
-    d_flat = np.zeros_like(flat)
-    loss, d_words, d_transitions = negative_log_likelihood(flat[is_word], lengths, transitions, allowed)
-    d_flat[is_word] = d_words / n_known
-    return loss / n_known, ChainScores(
-        by_document(ops.asarray2f(d_flat), map(len, scores.tokens)),
-        Transitions(*(ops.asarray_f(d / n_known) for d in d_transitions)),
-    )
