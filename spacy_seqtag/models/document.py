@@ -10,7 +10,6 @@ from spacy.tokens import Doc
 from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
-from .batches import parts
 from .empty import skip_empty
 from .lazy import LazyVectors, lazy, side_by_side, vectors_at
 from .types import Tok2Vec
@@ -100,10 +99,7 @@ class Groups:
             vectors: Those of the documents' tokens.
         """
         means = self.ops.alloc2f(len(self.sizes), vectors.width)
-        start = 0
-        for places in parts(self.lengths, width=vectors.width):
-            end = start + len(places.tokens)
-            self.ops.scatter_add(means, self.of_tokens[start:end], vectors.read(places))
-            start = end
+        for tokens, part in vectors.parts():
+            self.ops.scatter_add(means, self.of_tokens[tokens], part)
         means /= self.sizes
         return vectors_at(self.ops, means, self.of_tokens, self.lengths)

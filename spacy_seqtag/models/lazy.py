@@ -2,14 +2,16 @@
 of short documents those of many are computed at once."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
 
-from .batches import Places, Window, first_tokens
+from .batches import Places, Window, first_tokens, parts
 
 Write = Callable[[Places, Floats2d], None]
 
@@ -30,15 +32,31 @@ class LazyVectors(list[Floats2d]):
         super().__init__(lengths)  # type: ignore[arg-type]
         self.ops = ops
         self.lengths = lengths
-        self.first = first_tokens(lengths)
         self.width = width
         self.write = write
+
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """The first token of each document, counted over all of them. *Shape:* ``(documents,)``."""
+        return first_tokens(self.lengths)
 
     def read(self, places: Places) -> Floats2d:
         """The vectors of tokens. *Shape:* ``(rows, width)``."""
         vectors = self.ops.alloc2f(len(places.tokens), self.width, zeros=False)
         self.write(places, vectors)
         return vectors
+
+    def parts(self) -> Iterator[tuple[slice, Floats2d]]:
+        """All vectors in their order, no more at once than a layer is given.
+
+        Returns:
+            The tokens of each part, counted over all documents, and their vectors. *Shape:* ``(tokens, width)``.
+        """
+        start = 0
+        for places in parts(self.lengths, width=self.width):
+            end = start + len(places.tokens)
+            yield slice(start, end), self.read(places)
+            start = end
 
     def __iter__(self) -> Iterator[Floats2d]:
         return map(self.__getitem__, range(len(self)))

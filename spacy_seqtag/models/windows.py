@@ -7,7 +7,7 @@ from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d
 
-from .batches import Window, batch_windows, by_document, cut_windows, most_tokens, padded, parts
+from .batches import Window, batch_windows, by_document, cut_windows, most_tokens, padded
 from .lazy import LazyVectors, lazy
 from .threads import for_each
 from .types import Encode, EncodePadded, PaddedBatch
@@ -132,9 +132,6 @@ def forward_tokens(
         )
         return output
     Y = model.ops.alloc2f(sum(vectors.lengths), model.get_dim("nO"), zeros=False)
-    start = 0
-    for places in parts(vectors.lengths, width=vectors.width):
-        end = start + len(places.tokens)
-        Y[start:end] = layer.predict(vectors.read(places))
-        start = end
+    for tokens, part in vectors.parts():
+        Y[tokens] = layer.predict(part)
     return by_document(Y, vectors.lengths), lambda dY: []
