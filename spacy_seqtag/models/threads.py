@@ -16,6 +16,10 @@ Item = TypeVar("Item")
 
 MOST_AT_ONCE = 4
 """Most items that are worked on at once: each needs memory."""
+BATCHES = 4
+"""Batches for each thread, so that none waits long for the last."""
+LEAST_TOKENS = 512
+"""Tokens of a batch below which a recurrent network takes longer for each."""
 
 if hasattr(os, "register_at_fork"):
     # The thread pool of the parent does not exist in a forked child, as of `nlp.pipe(n_process=2)`; waiting for it, the
@@ -44,6 +48,26 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
+def most_at_once() -> int:
+    """How many items :func:`for_each` works on at once, if there are enough."""
+    if not can_set_threads() or get_torch_default_device().type != "cpu":
+        return 1
+    return min(torch.get_num_threads(), MOST_AT_ONCE)
+
+
+def tokens_for_threads(n_tokens: int, most: int) -> int:
+    """Most tokens of a batch such that each thread gets several batches, where these are not too small.
+
+    Args:
+        n_tokens: All tokens.
+        most: Most tokens that a batch may have.
+    """
+    if n_tokens < 4 * LEAST_TOKENS:  # too few for two threads
+        return most
+    n_threads = most_at_once()
+    return most if n_threads == 1 else min(most, max(LEAST_TOKENS, n_tokens // (BATCHES * n_threads)))
+
+
 def for_each(items: Sequence[Item], work: Callable[[Item], None]) -> None:
     """Do independent work, on CPU several items at once if there are enough to give each thread two.
 
@@ -51,12 +75,14 @@ def for_each(items: Sequence[Item], work: Callable[[Item], None]) -> None:
         items: What to work on; those that take the longest had better come first.
         work: Does the work for one of them; it spends its time in PyTorch and NumPy, and sees no context variables.
     """
-    n_threads = torch.get_num_threads()
-    n_workers = min(n_threads, MOST_AT_ONCE, len(items) // 2)
-    if n_workers < 2 or not can_set_threads() or get_torch_default_device().type != "cpu":
+    n_workers = len(items) // 2
+    if n_workers >= 2:
+        n_workers = min(n_workers, most_at_once())
+    if n_workers < 2:
         for item in items:
             work(item)
         return
+    n_threads = torch.get_num_threads()
     try:
         settle = partial(torch.set_num_threads, n_threads // n_workers)
         with ThreadPoolExecutor(n_workers, initializer=settle) as workers:

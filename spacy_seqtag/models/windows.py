@@ -9,7 +9,7 @@ from thinc.types import Floats2d
 
 from .batches import Window, batch_windows, by_document, cut_windows, most_tokens, padded
 from .lazy import LazyVectors, lazy
-from .threads import for_each
+from .threads import for_each, tokens_for_threads
 from .types import Encode, EncodePadded, PaddedBatch
 
 
@@ -68,12 +68,13 @@ def forward(
         if is_train:
             backprops.append((batch, backprop_batch))
 
-    batches = list(batch_windows(windows, max_padded_tokens=most_tokens(nI)))
+    most = most_tokens(nI)
     if is_train:
-        for batch in batches:
+        for batch in batch_windows(windows, max_padded_tokens=most):
             encode(batch)
     else:
-        for_each(batches, encode)
+        most = tokens_for_threads(sum(lengths), most)
+        for_each(list(batch_windows(windows, max_padded_tokens=most)), encode)
 
     def backprop(dY: list[Floats2d]) -> list[Floats2d]:
         dX = [model.ops.alloc2f(length, nI) for length in lengths]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spacy_seqtag.models import threads
-from spacy_seqtag.models.threads import for_each
+from spacy_seqtag.models.threads import LEAST_TOKENS, for_each, tokens_for_threads
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +40,21 @@ def places(n_items):
 def test_workers_share_the_threads_where_there_is_enough_to_do(n_items, expected):
     assert places(n_items) == expected
     assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize("n_tokens", [4 * LEAST_TOKENS, 10_000, 100_000])
+def test_a_stream_is_cut_into_batches_for_each_thread(n_tokens):
+    size = tokens_for_threads(n_tokens, 8192)
+    assert LEAST_TOKENS <= size <= 8192
+    assert n_tokens / size >= 4
+    if size > LEAST_TOKENS:
+        assert n_tokens / size >= 2 * torch.get_num_threads()
+
+
+@pytest.mark.parametrize(("n_tokens", "n_threads"), [(4 * LEAST_TOKENS - 1, 4), (100_000, 1)])
+def test_batches_are_as_large_as_may_be_where_only_one_thread_works(n_tokens, n_threads):
+    torch.set_num_threads(n_threads)
+    assert tokens_for_threads(n_tokens, 8192) == 8192
 
 
 def test_no_more_work_at_once_than_there_is_memory_for():
