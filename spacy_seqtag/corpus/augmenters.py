@@ -1,6 +1,7 @@
 """Further training examples, made from those of the corpus."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -14,6 +15,9 @@ def build_sentences_augmenter() -> Augmenter:
     knows where sentences start and end, and does not need a document around one. A document whose sentences are not
     annotated, or that has one only, is left as it is.
 
+    The sentences have the annotation of tokens and the entities; an entity that goes beyond a sentence is no annotation
+    in it. Span groups and categories they do not have, so a ``spancat`` should not be trained on them.
+
     An augmenter for spaCy's corpus readers, as in ``[corpora.train.augmenter]``.
     """
     return add_sentences
@@ -22,13 +26,15 @@ def build_sentences_augmenter() -> Augmenter:
 def add_sentences(nlp: Language, example: Example) -> Iterator[Example]:
     """An example, and one for each of its sentences if there are several."""
     yield example
-    document = example.reference
+    document: Any = example.reference
     if not document.has_annotation("SENT_START"):
         return
     sentences = list(document.sents)
     if len(sentences) > 1:
+        attributes = document._get_array_attrs()  # once, where `as_doc` would for each sentence
+        values = document.to_array(attributes)
         for sentence in sentences:
-            reference = sentence.as_doc()
+            reference: Doc = sentence.as_doc(array_head=attributes, array=values)
             if document.has_unknown_spaces:
                 predicted = Doc(nlp.vocab, words=[token.text for token in reference])
             else:

@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from spacy.training import Example
 from spacy.training.batchers import minibatch_by_words
@@ -18,11 +18,16 @@ def build_length_batcher(size: int | Iterable[int], buffer: int = 256, tolerance
     come in random order.
 
     Args:
-        size: Words of a batch, a number or a schedule of numbers; a longer example is a batch of its own.
+        size: Words of a batch, a number or an endless schedule of numbers; a longer example is a batch of its own.
         buffer: Number of examples that are sorted together. With more there is less padding, and less chance in what is
             in a batch.
         tolerance: Share of ``size`` by which a batch may exceed it.
+
+    Raises:
+        ValueError: If ``buffer`` leaves no example to sort.
     """
+    if buffer < 1:
+        raise ValueError(f"the buffer of batch_by_length.v1 must have room for an example; got {buffer}")
     return partial(batch_by_length, size=size, buffer=buffer, tolerance=tolerance)
 
 
@@ -33,6 +38,6 @@ def batch_by_length(
     sizes: Any = size if isinstance(size, int) else iter(size)
     remaining = iter(examples)
     while few := sorted(itertools.islice(remaining, buffer), key=len):
-        batches = cast(list[list[Example]], list(minibatch_by_words(few, size=sizes, tolerance=tolerance)))
+        batches = list(minibatch_by_words(few, size=sizes, tolerance=tolerance))
         random.shuffle(batches)
         yield from batches

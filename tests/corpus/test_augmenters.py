@@ -54,6 +54,14 @@ def test_a_document_whose_sentences_are_not_known_stays_alone():
     assert list(AUGMENTER(NLP, example)) == [example]
 
 
+def test_an_entity_beyond_a_sentence_is_no_annotation_in_it():
+    words, ents = ["Anna", "Lee", "visits", "Rome"], ["B-PER", "I-PER", "O", "B-LOC"]
+    doc = Doc(NLP.vocab, words=words, ents=ents, sent_starts=[True, True, False, False])
+    _, first, second = AUGMENTER(NLP, Example(NLP.make_doc(doc.text), doc))
+    assert first.get_aligned_ner() == [None]
+    assert second.get_aligned_ner() == [None, "O", "U-LOC"]
+
+
 def test_of_a_corpus_reader(tmp_path):
     convert(read_folder(ROOT / "assets" / "sample"), tmp_path / "corpus", NLP, source="sample")
     path = tmp_path / "corpus" / "train.spacy"

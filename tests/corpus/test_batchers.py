@@ -3,6 +3,7 @@
 import random
 from itertools import count, pairwise
 
+import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,17 @@ def test_each_example_is_in_one_batch_beside_those_of_its_length(lengths, size, 
     assert [bucket for bucket, _, _ in few] == sorted(bucket for bucket, _, _ in few)
     for (bucket, _, longest), (following, shortest, _) in pairwise(sorted(few)):
         assert longest <= shortest or bucket != following
+
+
+def test_a_list_of_sizes_goes_on_from_one_few_to_the_next():
+    batches = list(MAKE(size=[4] * 2 + [2] * 20, buffer=8, tolerance=0.0)([example(1)] * 16))
+    assert [n_words(batch) for batch in batches] == [4] * 2 + [2] * 4
+
+
+@pytest.mark.parametrize("buffer", [0, -1])
+def test_a_buffer_without_room(buffer):
+    with pytest.raises(ValueError, match=f"room for an example; got {buffer}"):
+        MAKE(size=100, buffer=buffer)
 
 
 def test_a_schedule_goes_on_from_one_few_to_the_next_and_from_epoch_to_epoch():

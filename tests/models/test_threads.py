@@ -48,10 +48,10 @@ def test_a_stream_is_cut_into_batches_for_each_thread(n_tokens):
     assert LEAST_TOKENS <= size <= 8192
     assert n_tokens / size >= 4
     if size > LEAST_TOKENS:
-        assert n_tokens / size >= 2 * torch.get_num_threads()
+        assert n_tokens / size >= threads.BATCHES * torch.get_num_threads()
 
 
-@pytest.mark.parametrize(("n_tokens", "n_threads"), [(4 * LEAST_TOKENS - 1, 4), (100_000, 1)])
+@pytest.mark.parametrize(("n_tokens", "n_threads"), [(4 * LEAST_TOKENS - 1, 4), (10_000, 1)])
 def test_batches_are_as_large_as_may_be_where_only_one_thread_works(n_tokens, n_threads):
     torch.set_num_threads(n_threads)
     assert tokens_for_threads(n_tokens, 8192) == 8192
@@ -94,6 +94,7 @@ def test_in_a_thread_of_the_caller_no_further_ones_start():
 def test_on_gpu_items_come_one_after_the_other(monkeypatch):
     monkeypatch.setattr(threads, "get_torch_default_device", lambda: torch.device("cuda"))
     assert places(50) == {(False, 4)}
+    assert tokens_for_threads(10_000, 8192) == 8192
 
 
 def test_an_error_reaches_the_caller_and_the_number_is_as_before():
