@@ -75,10 +75,8 @@ def for_each(items: Sequence[Item], work: Callable[[Item], None]) -> None:
         items: What to work on; those that take the longest had better come first.
         work: Does the work for one of them; it spends its time in PyTorch and NumPy, and sees no context variables.
     """
-    n_workers = len(items) // 2
-    if n_workers >= 2:
-        n_workers = min(n_workers, most_at_once())
-    if n_workers < 2:
+    n_workers = min(len(items) // 2, most_at_once()) if len(items) >= 4 else 1
+    if n_workers == 1:
         for item in items:
             work(item)
         return
