@@ -10,7 +10,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from ..corpus.convert import DICTIONARY, LABELS, STATS
+from ..corpus.convert import DICTIONARY, LABELS, STATS, TAG_DICTIONARY
 
 UNFINISHED = ".unfinished"
 """Folder beside the trained pipelines that a training writes to."""
@@ -146,7 +146,7 @@ def training_digest(config: Path, corpus: Path, overrides: dict[str, Any]) -> st
 
     settings = {name: value for name, value in overrides.items() if name != "paths.corpus"}
     digest = hashlib.sha256(load_config(config, settings).to_str().encode("utf8"))
-    for name in ("train.spacy", "dev.spacy", DICTIONARY, *LABELS.values()):
+    for name in ("train.spacy", "dev.spacy", DICTIONARY, TAG_DICTIONARY, *LABELS.values()):
         if (corpus / name).is_file():
             digest.update((corpus / name).read_bytes())
     return digest.hexdigest()

@@ -1,10 +1,10 @@
-"""Writes a corpus for training: DocBins, labels, the dictionary and statistics."""
+"""Writes a corpus for training: DocBins, labels, the dictionaries and statistics."""
 
 import contextlib
 import hashlib
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from .annotation import Corpus, CorpusError, Document
 from .spacing import spaces
 
 DICTIONARY = "dictionary.json"
+TAG_DICTIONARY = "tag_dictionary.json"
 STATS = "stats.json"
 LABELS = {"tagger": "labels/tagger.json", "ner": "labels/ner.json"}
-OUTPUTS = ("train.spacy", "dev.spacy", "test.spacy", *LABELS.values(), DICTIONARY, STATS)
+OUTPUTS = ("train.spacy", "dev.spacy", "test.spacy", *LABELS.values(), DICTIONARY, TAG_DICTIONARY, STATS)
 """All that a conversion may write."""
-FORMAT = 2
+FORMAT = 3
 """Counts the changes to what is written of the same corpus, so that an earlier conversion is replaced."""
 ATTRS = ("ORTH", "SPACY", "TAG", "ENT_IOB", "ENT_TYPE", "SENT_START")
 
@@ -32,8 +33,8 @@ Progress = Callable[[str, list[Document]], Iterable[Document]]
 def convert(
     corpus: Corpus, out: Path, nlp: Language, *, source: str, force: bool = False, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Write a corpus into a folder: a DocBin for each split, label files for ``[initialize]``, the dictionary of the
-    training data and statistics. A folder that already holds just this conversion is left as it is.
+    """Write a corpus into a folder: a DocBin for each split, label files for ``[initialize]``, the words of the
+    training data, their tags and statistics. A folder that already holds just this conversion is left as it is.
 
     Everything is written aside first and moved at the end, so a failed conversion leaves the folder as it was.
 
@@ -77,10 +78,20 @@ def convert(
             srsly.write_json(aside / LABELS["tagger"], tag_labels)
         words = Counter(word for document in corpus.splits["train"] for sentence in document for word in sentence.words)
         srsly.write_json(aside / DICTIONARY, dict(words.most_common()))
+        srsly.write_json(aside / TAG_DICTIONARY, tag_dictionary(corpus.splits["train"]))
         stats["files"] = [name for name in OUTPUTS if (aside / name).exists()]
         srsly.write_json(aside / STATS, stats)
         move(aside, out)
     return stats
+
+
+def tag_dictionary(documents: list[Document]) -> dict[str, Counter[str]]:
+    """How often documents have each word with each tag."""
+    words: dict[str, Counter[str]] = defaultdict(Counter)
+    for sentence in (sentence for document in documents for sentence in document):
+        for word, tag in zip(sentence.words, sentence.tags or [], strict=False):
+            words[word][tag] += 1
+    return words
 
 
 def check_output(out: Path, *, force: bool) -> None:

@@ -77,12 +77,8 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     ops = model.ops
     layer: EmbedWords = model.layers[0]
-    forms = np.concatenate([doc.to_array(ORTH) for doc in docs])
-    words, first, tokens = np.unique(forms, return_index=True, return_inverse=True)
-    # A document knows the strings of its own words.
-    of_doc = np.searchsorted(np.cumsum([len(doc) for doc in docs]), first, side="right")
-    strings = [docs[i].vocab.strings[word] for i, word in zip(of_doc.tolist(), words.tolist(), strict=True)]
-    characters, lengths = look_up(model, strings)
+    words, tokens = distinct_words(docs)
+    characters, lengths = look_up(model, words)
     vectors = ops.alloc2f(len(words), model.get_dim("nO"))
     backprops = []
     windows = [Window(i, 0, length, 0, length) for i, length in enumerate(lengths) if length]
@@ -103,14 +99,27 @@ def forward(
     return by_document(vectors[token_words], map(len, docs)), backprop
 
 
+def distinct_words(docs: list[Doc]) -> tuple[list[str], NDArray[np.int64]]:
+    """The distinct words of documents, and which of them each token is. *Shape:* ``(tokens,)``."""
+    forms = np.concatenate([doc.to_array(ORTH) for doc in docs])
+    words, first, tokens = np.unique(forms, return_index=True, return_inverse=True)
+    # A document knows the strings of its own words.
+    of_doc = np.searchsorted(np.cumsum([len(doc) for doc in docs]), first, side="right")
+    return [docs[i].vocab.strings[word] for i, word in zip(of_doc.tolist(), words.tolist(), strict=True)], tokens
+
+
+def code_points(words: list[str]) -> NDArray[np.uint32]:
+    """The characters of words, one word after the other. *Shape:* ``(characters,)``."""
+    return np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype="uint32")
+
+
 def look_up(model: Embed, words: list[str]) -> tuple[NDArray[np.int64], list[int]]:
     """Rows of the characters of words, padded on the right, and how many each word has."""
     half = MAX_CHARACTERS // 2
     words = [word if len(word) <= MAX_CHARACTERS else word[:half] + word[-half:] for word in words]
     lengths = [len(word) for word in words]
-    codes = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype="uint32")
     rows = np.full((len(words), max(lengths, default=0)), pytorch.PAD_CHARACTER, dtype="int64")
-    rows[np.arange(rows.shape[1]) < np.asarray(lengths)[:, None]] = codes % model.attrs["rows"] + 1
+    rows[np.arange(rows.shape[1]) < np.asarray(lengths)[:, None]] = code_points(words) % model.attrs["rows"] + 1
     return rows, lengths
 
 

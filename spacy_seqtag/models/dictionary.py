@@ -21,29 +21,53 @@ from .types import Embed
 
 TABLE = "seqtag_dictionary"
 """Name of the lookups table: words and how often the training data has them, in the order of their rows."""
+TAG_TABLE = "seqtag_tag_dictionary"
+"""Name of the lookups table of words and how often the training data has them with each tag."""
 N_SPECIAL = 2
 """Rows before the first word's: [UNK] and [PAD]."""
 
 EmbedIds = Model[tuple[Ints1d, Floats1d], Floats2d]
 
 
-def read_dictionary(path: Path) -> Lookups:
+def read_dictionary(path: Path, tags: Path | None = None) -> Lookups:
     """Read a dictionary for ``[initialize.lookups]``.
 
     Args:
         path: JSON file that maps each word to how often the training data has it, as ``convert`` writes it.
+        tags: JSON file that maps each word to how often the training data has it with each tag; None for none.
 
     Raises:
-        ValueError: If the file is missing or not such a mapping.
+        ValueError: If a file is missing or not such a mapping.
+    """
+    lookups = Lookups()
+    counts = read_counts(path)
+    if not is_counts(counts):
+        raise ValueError(f"{path} is no dictionary: it must map each word to a positive count")
+    lookups.add_table(TABLE, counts)
+    if tags is not None:
+        of_words = read_counts(tags)
+        if not isinstance(of_words, dict) or not all(map(is_counts, of_words.values())):
+            raise ValueError(
+                f"{tags} is no tag dictionary: it must map each word to its tags and their positive counts"
+            )
+        lookups.add_table(TAG_TABLE, of_words)
+    return lookups
+
+
+def read_counts(path: Path) -> Any:
+    """What a JSON file of the training data's counts has.
+
+    Raises:
+        ValueError: If there is no such file.
     """
     if not Path(path).is_file():
         raise ValueError(f"no dictionary at {path}: `python -m spacy_seqtag convert` writes one beside train.spacy")
-    counts = srsly.read_json(path)
-    if not isinstance(counts, dict) or not all(isinstance(count, int) and count > 0 for count in counts.values()):
-        raise ValueError(f"{path} is no dictionary: it must map each word to a positive count")
-    lookups = Lookups()
-    lookups.add_table(TABLE, counts)
-    return lookups
+    return srsly.read_json(path)
+
+
+def is_counts(counts: Any) -> bool:
+    """Whether something is a mapping to positive counts."""
+    return isinstance(counts, dict) and all(isinstance(count, int) and count > 0 for count in counts.values())
 
 
 def build_dictionary_embed(width: int | None = None, unk_alpha: float = 0.25, dropout: float = 0.0) -> Embed:

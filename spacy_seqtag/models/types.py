@@ -29,15 +29,22 @@ class ChainScores(NamedTuple):
     transitions: Transitions
 
 
+class PooledScores(NamedTuple):
+    """What a pool of heads gives in training, where each learns on its own."""
+
+    experts: list[list[Floats2d]]
+    """Of each head a score of each token for each class."""
+
+
 Embed: TypeAlias = Model[list[Doc], list[Floats2d]]
 """Embeds the tokens of documents, as spaCy's own ``embed`` layers do."""
 Encode: TypeAlias = Model[list[Floats2d], list[Floats2d]]
 """Puts token vectors in context, as spaCy's own ``encode`` layers do."""
 Tok2Vec: TypeAlias = Model[list[Doc], list[Floats2d]]
 """An embedding and an encoder, or a listener to a shared one."""
-Scores: TypeAlias = list[Floats2d] | ChainScores
-"""Of each document a score of each token for each class, from a head that looks at each token on its own, or with
-transition scores."""
+Scores: TypeAlias = list[Floats2d] | ChainScores | PooledScores
+"""Of each document a score of each token for each class, from a head that looks at each token on its own, with
+transition scores, or from several heads."""
 Scorer: TypeAlias = Model[list[Doc], Scores]
 """Scores each token of documents for each class."""
 PaddedBatch: TypeAlias = tuple[Floats3d, Ints1d]

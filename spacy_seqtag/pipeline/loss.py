@@ -12,15 +12,21 @@ from ..models.batches import by_document
 from ..models.crf import negative_log_likelihood
 from ..models.pytorch import IGNORE, token_cross_entropy
 from ..models.shim import to_floats
-from ..models.types import ChainScores, Scores, Transitions
+from ..models.types import ChainScores, PooledScores, Transitions
 
 
-def token_loss(ops: Ops, scores: list[Floats2d], gold: NDArray[np.int64]) -> tuple[float, Scores]:
+def token_loss(ops: Ops, scores: list[Floats2d], gold: NDArray[np.int64]) -> tuple[float, list[Floats2d]]:
     """The loss of a head that looks at each token on its own, and its gradient."""
     flat = xp2torch(ops.flatten(scores), requires_grad=True)
     loss = token_cross_entropy(flat, torch.from_numpy(gold).to(flat.device), ignore_index=IGNORE)
     (gradient,) = torch.autograd.grad(loss, flat)
     return loss.item(), by_document(to_floats(gradient), map(len, scores))
+
+
+def pool_loss(ops: Ops, scores: PooledScores, gold: NDArray[np.int64]) -> tuple[float, PooledScores]:
+    """The losses of heads that learn each on its own, and their gradients."""
+    losses, gradients = zip(*(token_loss(ops, expert, gold) for expert in scores.experts), strict=True)
+    return sum(losses), PooledScores(list(gradients))
 
 
 def chain_loss(
@@ -30,7 +36,7 @@ def chain_loss(
     gold: NDArray[np.int64],
     is_word: NDArray[np.bool_],
     lengths: Sequence[int],
-) -> tuple[float, Scores]:
+) -> tuple[float, ChainScores]:
     """The loss of a CRF head, which the words of a document are one sequence to, and its gradient."""
     gold = gold[is_word]
     is_known = gold != IGNORE

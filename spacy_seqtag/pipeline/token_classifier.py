@@ -18,9 +18,9 @@ from ..models.batches import by_document
 from ..models.crf import segment_probabilities
 from ..models.pytorch import IGNORE
 from ..models.shim import has_weights
-from ..models.types import ChainScores, Scorer, Scores, Transitions
+from ..models.types import ChainScores, PooledScores, Scorer, Scores, Transitions
 from .chains import Chains, count_words, words_of
-from .loss import chain_loss, token_loss
+from .loss import chain_loss, pool_loss, token_loss
 from .saving import SavedComponent
 
 Classes = NDArray[np.int64]
@@ -214,8 +214,9 @@ class TokenClassifier(SavedComponent):
         return over
 
     def get_loss(self, examples: Iterable[Example], scores: Scores) -> tuple[float, Scores]:
-        """Mean cross-entropy over the annotated tokens, or the negative log-likelihood of a CRF per annotated token,
-        and its gradient. The mean makes a step's scale independent of how many tokens a batch holds or leaves out.
+        """Mean cross-entropy over the annotated tokens, the sum of those of several heads, or the negative
+        log-likelihood of a CRF per annotated token, and its gradient. The mean makes a step's scale independent of how
+        many tokens a batch holds or leaves out.
 
         Args:
             examples: The batch.
@@ -232,10 +233,13 @@ class TokenClassifier(SavedComponent):
         is_word = words_of(docs)
         gold = np.concatenate([self.gold_classes(example) for example in examples])
         gold[~is_word] = IGNORE
+        gradient: Scores
         if isinstance(scores, ChainScores):
             loss, gradient = chain_loss(
                 self.model.ops, scores, self.constraints, gold, is_word, count_words(is_word, docs)
             )
+        elif isinstance(scores, PooledScores):
+            loss, gradient = pool_loss(self.model.ops, scores, gold)
         else:
             loss, gradient = token_loss(self.model.ops, scores, gold)
         if not np.isfinite(loss):

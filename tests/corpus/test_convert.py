@@ -131,6 +131,9 @@ def test_statistics_labels_and_dictionary(tmp_path):
     dictionary = json.loads((out / "dictionary.json").read_text())
     assert dictionary == {"EU": 2, "rejects": 2, "call": 1, "Peter": 1, "Blackburn": 1}
     assert list(dictionary.values()) == [2, 2, 1, 1, 1]
+    tags = json.loads((out / "tag_dictionary.json").read_text())
+    assert tags.keys() == dictionary.keys()
+    assert tags["rejects"] == {"VBZ": 2}
 
 
 def test_label_files_keep_order_and_unseen_classes(tmp_path):

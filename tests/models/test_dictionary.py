@@ -68,3 +68,13 @@ def test_files_that_are_no_dictionary(tmp_path, content):
         srsly.write_json(path, content)
     with pytest.raises(ValueError, match=r"dictionary\.json"):
         read_dictionary(path)
+    srsly.write_json(tmp_path / "words.json", {"a": 1})
+    with pytest.raises(ValueError, match=r"dictionary\.json"):
+        read_dictionary(tmp_path / "words.json", tags=path)
+
+
+def test_a_tag_dictionary_needs_counts_of_tags(tmp_path):
+    for name, content in (("words.json", {"a": 1}), ("tags.json", {"a": {"NN": "1"}})):
+        srsly.write_json(tmp_path / name, content)
+    with pytest.raises(ValueError, match=r"tags\.json"):
+        read_dictionary(tmp_path / "words.json", tags=tmp_path / "tags.json")

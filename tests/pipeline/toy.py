@@ -14,7 +14,7 @@ from spacy.training import Example
 from spacy.util import load_model_from_config
 from thinc.api import Adam, Config, Model, fix_random_seed
 
-from spacy_seqtag.models.dictionary import TABLE
+from spacy_seqtag.models.dictionary import TABLE, TAG_TABLE
 from spacy_seqtag.models.types import ChainScores, Transitions
 
 from ..conftest import transformer_config
@@ -91,6 +91,16 @@ cell = "gru"
 bidirectional = false
 """,
 }
+# Pools a linear layer with a log-linear model, as the taggers of the flagships do.
+MODELS["pooled"] = """
+[components.NAME.model]
+@architectures = "spacy-seqtag.OpinionPool.v1"
+weights = [0.5, 1.0]
+
+[components.NAME.model.*.loglinear]
+@architectures = "spacy-seqtag.MEMM.v1"
+rows = 5000
+""" + MODELS["own"].replace("NAME.model", "NAME.model.*.neural")
 # The same with a CRF over the scores.
 MODELS.update({f"{kind} crf": MODELS[kind].replace("Linear", "CRF") for kind in ("shared", "own")})
 # Those that most tests run with.
@@ -124,6 +134,7 @@ def make_nlp(kind: str, encoder: str = "RNN") -> Language:
     nlp = load_model_from_config(Config().from_str(config_text(kind, encoder), interpolate=False), auto_fill=True)
     lookups = Lookups()
     lookups.add_table(TABLE, {word: 1 for text in TEXTS for word in text.split()})
+    lookups.add_table(TAG_TABLE, {"Anna": {"NNP": 2}, "visits": {"VBZ": 2}})
     nlp.vocab.lookups = lookups
     return nlp
 

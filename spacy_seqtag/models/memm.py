@@ -1,0 +1,301 @@
+"""A log-linear tagger: what it knows of a word is looked up, and what it said of the words before helps it on."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE, LOWER, ORTH, PREFIX, SHAPE, SUFFIX
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from .batches import by_document
+from .characters import code_points, distinct_words
+from .dictionary import TAG_TABLE
+from .empty import skip_empty
+from .types import Scorer, Tok2Vec
+
+MIN_COUNT = 2
+"""How often the training data must have a word for its tags there to say something of those it may have."""
+MIN_SHARE = 0.05
+"""The least share of its tokens that have a tag, for the tag not to be taken for an error."""
+MIX = np.uint64(0x9E3779B97F4A7C15)
+HALF = np.uint64(32)
+DROPPED = 0
+"""The row of features that are dropped, all zeros."""
+
+
+class Features(NamedTuple):
+    """What the model looks at, of the words of a batch."""
+
+    rows: NDArray[np.int32]
+    """The rows of the features that rest on the text. *Shape:* ``(features, words)``."""
+    keys: NDArray[np.uint64]
+    """Keys of what is paired with the last tag, and after that with the last two. *Shape:* ``(features, words)``."""
+    positions: NDArray[np.int64]
+    """How many words of its document are before each. *Shape:* ``(words,)``."""
+    is_word: NDArray[np.bool_]
+    """Of each token, whether it is a word. *Shape:* ``(tokens,)``."""
+
+
+N_LAST = 5
+"""How many features have the last tag only; the rest have the last two."""
+
+
+def build_memm(nO: int | None = None, rows: int = 131072, dropout: float = 0.2) -> Scorer:
+    """A maximum-entropy Markov model (McCallum et al. 2000, "Maximum Entropy Markov Models for Information Extraction
+    and Segmentation"): a class's score is a sum of weights, one for each feature of the word. Features are those of
+    Ratnaparkhi (1996, "A Maximum Entropy Model for Part-Of-Speech Tagging"): the word, its first and last characters
+    and its shape, its neighbours, and the last two tags alone and beside these; with the tags that the training data
+    has of the word and of the next one (Daelemans et al. 1996, "MBT: A Memory-Based Part of Speech Tagger-Generator").
+    They share the rows of one table by their hashes.
+
+    Tags are found from left to right, the best of each word given those before it. The tags of the training data come
+    from ``nlp.vocab.lookups`` (see :func:`~spacy_seqtag.models.dictionary.read_dictionary`) and are saved with the
+    layer. In training the last tags are the model's own, as they are when it predicts.
+
+    Args:
+        nO: Number of classes; None to take it from the component's labels.
+        rows: Rows of the table.
+        dropout: Probability that a feature is dropped in training.
+
+    Raises:
+        ValueError: If there are fewer than two rows.
+    """
+    if rows < 2:
+        raise ValueError(f"the rows of MEMM must be at least 2; got {rows}")
+    # The hashes of words, sorted, and that of the tags that the training data has of each.
+    attrs = {
+        "hashes": np.zeros(0, dtype="uint64"),
+        "tags": np.zeros(0, dtype="uint64"),
+        "dropout": dropout,
+        "resize_output": resize,
+    }
+    model: Scorer = Model("memm", forward, init=init, dims={"nO": nO, "nV": rows}, params={"W": None}, attrs=attrs)
+    model.set_ref("output_layer", model)
+    return model
+
+
+def init(model: Scorer, X: list[Doc] | None = None, Y: list[Floats2d] | None = None) -> None:
+    if X:
+        model.attrs["hashes"], model.attrs["tags"] = read_tags(X[0].vocab)
+    nO = Y[0].shape[1] if Y else model.get_dim("nO")
+    set_weights(model, model.ops.alloc2f(0, 0), nO)
+
+
+def read_tags(vocab: Vocab) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The words that the training data has often enough, and a hash of the tags that it has of each.
+
+    Raises:
+        ValueError: If the vocabulary has no tag dictionary.
+    """
+    if not vocab.lookups.has_table(TAG_TABLE):
+        raise ValueError(
+            "MEMM found no tags of the training data's words. Add to the config:\n[initialize.lookups]\n"
+            '@misc = "spacy-seqtag.Dictionary.v1"\npath = "corpus/dictionary.json"\n'
+            'tags = "corpus/tag_dictionary.json"'
+        )
+    found = {}
+    for word, counts in vocab.lookups.get_table(TAG_TABLE).items():
+        total = sum(counts.values())
+        if total >= MIN_COUNT:
+            tags = sorted(tag for tag, count in counts.items() if count >= MIN_SHARE * total)
+            found[word] = vocab.strings.add(" ".join(tags))
+    order = sorted(found)
+    return np.asarray(order, dtype="uint64"), np.asarray([found[word] for word in order], dtype="uint64")
+
+
+def resize(model: Scorer, nO: int) -> Scorer:
+    """Add classes after the present ones, whose weights stay as they are."""
+    set_weights(model, cast(Floats2d, model.get_param("W")), nO)
+    return model
+
+
+def set_weights(model: Scorer, learnt: Floats2d, nO: int) -> None:
+    """Set the number of classes, and the weights to those learnt, zero for further classes."""
+    model.set_param("W", None)  # without which Thinc takes no other width
+    model.set_dim("nO", nO, force=True)
+    W = model.ops.alloc2f(model.get_dim("nV"), nO)
+    W[: learnt.shape[0], : learnt.shape[1]] = learnt
+    model.set_param("W", W)
+    model.set_grad("W", model.ops.alloc2f(*W.shape))
+
+
+@skip_empty
+def forward(
+    model: Tok2Vec, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    ops, W = model.ops, cast(Floats2d, model.get_param("W"))
+    features = extract(model, docs)
+    rows = drop(model, features.rows) if is_train else features.rows
+    scores, tags = decode(model, W, look_up(model, W, rows), features)
+    scale = 1.0
+    if is_train:
+        last = history_rows(model, features, tags, np.arange(len(tags)))
+        rows = np.concatenate([rows, drop(model, last)])
+        scale = 1 / (1 - model.attrs["dropout"])
+        scores = look_up(model, W, rows) * scale
+    lengths = [len(doc) for doc in docs]
+    is_word = features.is_word
+    if not is_word.all():
+        of_words, scores = scores, ops.alloc2f(len(is_word), W.shape[1])
+        scores[ops.asarray(cast(Any, is_word))] = of_words
+
+    def backprop(d_scores: list[Floats2d]) -> list[Doc]:
+        d_words = ops.as_contig(ops.flatten(d_scores)[ops.asarray(cast(Any, is_word))] * scale)
+        dW = ops.alloc2f(*W.shape)
+        for feature in ops.asarray2i(cast(Any, rows)):
+            ops.scatter_add(dW, cast(Any, feature), d_words)
+        dW[DROPPED] = 0
+        model.inc_grad("W", dW)
+        return docs
+
+    return by_document(scores, lengths), backprop
+
+
+def extract(model: Tok2Vec, docs: list[Doc]) -> Features:
+    """The features of documents' words. What stands on both sides of whitespace tokens is next to each other."""
+    columns = np.concatenate([doc.to_array([ORTH, LOWER, PREFIX, SUFFIX, SHAPE, IS_SPACE]) for doc in docs])
+    is_word = columns[:, -1] == 0
+    first = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])[is_word]
+    word, lower, prefix, suffix, shape = np.ascontiguousarray(columns[is_word, :-1].T)
+    starts = np.searchsorted(first, first)
+    positions = np.arange(len(word)) - starts
+    is_last = np.append(first[1:] != first[:-1], True)[: len(word)]
+    tags = tags_of(model, word, shape)
+
+    def before(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        return np.where(positions == 0, np.uint64(0), np.roll(values, 1))
+
+    def after(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        return np.where(is_last, np.uint64(0), np.roll(values, -1))
+
+    tag_pairs = mixed(tags, after(tags))
+    shapes = mixed(shape, after(shape))
+    one, two = endings(docs)[:, is_word]
+    of_text = [word, lower, prefix, one, two, suffix, shape, before(word), after(word)]
+    of_text += [tags, after(tags), tag_pairs, shapes, before(shapes)]
+    with_last = [np.zeros_like(word), word, suffix, shape, tag_pairs]
+    with_two = [np.zeros_like(word), tag_pairs]
+    kinds = np.arange(len(of_text) + len(with_last) + len(with_two), dtype="uint64")
+    keys = mixed(np.stack(of_text + with_last + with_two), kinds[:, None])
+    n = len(of_text)
+    return Features(rows_of(model, keys[:n]), keys[n:], positions, is_word)
+
+
+def endings(docs: list[Doc]) -> NDArray[np.uint64]:
+    """The last character of each token, and the last two. *Shape:* ``(2, tokens)``."""
+    words, tokens = distinct_words(docs)
+    codes = code_points(words).astype("uint64")
+    lengths = np.fromiter(map(len, words), dtype="int64", count=len(words))
+    ends = np.cumsum(lengths)
+    one = codes[ends - 1] + np.uint64(1)
+    two = np.where(lengths > 1, codes[ends - 2] + np.uint64(1), 0) << HALF | one
+    return np.stack([one, two])[:, tokens]
+
+
+def tags_of(model: Tok2Vec, words: NDArray[np.uint64], shapes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A hash of the tags that the training data has of each word; of a word that it has not, or once, of its shape."""
+    hashes = model.attrs["hashes"]
+    tags = mixed(shapes, np.uint64(1))
+    if len(hashes):
+        found = np.minimum(np.searchsorted(hashes, words), len(hashes) - 1)
+        known: NDArray[np.uint64] = np.where(hashes[found] == words, model.attrs["tags"][found], tags)
+        return known
+    return tags
+
+
+def mixed(values: NDArray[np.uint64], others: Any) -> NDArray[np.uint64]:
+    """One hash for two."""
+    keys: NDArray[np.uint64] = (values ^ (values >> HALF)) * MIX + others
+    keys ^= keys >> HALF
+    keys *= MIX
+    return keys
+
+
+def rows_of(model: Tok2Vec, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """The rows of features, of which none is that of dropped ones."""
+    n_rows = np.uint64(model.get_dim("nV") - 1)
+    rows: NDArray[np.int32] = ((keys >> HALF) * n_rows >> HALF).astype("int32") + 1
+    return rows
+
+
+def history_rows(
+    model: Tok2Vec, features: Features, tags: NDArray[np.int64], words: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The rows of the features that rest on the last tags.
+
+    Args:
+        model: The model.
+        features: Those of all words.
+        tags: The tags of all words. *Shape:* ``(words,)``.
+        words: The words whose rows to find. *Shape:* ``(n,)``.
+
+    Returns:
+        *Shape:* ``(features, n)``.
+    """
+    one, two = (last_tags(features.positions, tags, words, distance) for distance in (1, 2))
+    two = (two << HALF) + one
+    keys = features.keys[:, words]
+    return rows_of(model, np.concatenate([mixed(keys[:N_LAST], one), mixed(keys[N_LAST:], two)]))
+
+
+def last_tags(
+    positions: NDArray[np.int64], tags: NDArray[np.int64], words: NDArray[np.int64], distance: int
+) -> NDArray[np.uint64]:
+    """The tags that stand at a distance before words, counted from one; zero where the document has not begun."""
+    before = np.maximum(words - distance, 0)
+    return np.where(positions[words] >= distance, tags[before] + 1, 0).astype("uint64")
+
+
+def drop(model: Tok2Vec, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Rows with some features dropped, as many as the rate says."""
+    is_kept = model.ops.to_numpy(model.ops.get_dropout_mask(rows.shape, model.attrs["dropout"])) > 0
+    return np.where(is_kept, rows, np.int32(DROPPED))
+
+
+def look_up(model: Tok2Vec, W: Floats2d, rows: NDArray[np.int32]) -> Floats2d:
+    """The sum of each word's rows. *Shape:* ``(words, classes)``."""
+    if not rows.size:
+        return model.ops.alloc2f(0, W.shape[1])
+    return model.ops.gather_add(W, model.ops.asarray2i(cast(Any, np.ascontiguousarray(rows.T))))
+
+
+def decode(model: Tok2Vec, W: Floats2d, of_text: Floats2d, features: Features) -> tuple[Floats2d, NDArray[np.int64]]:
+    """The best tag of each word given those before it, from left to right.
+
+    All words are decided at once, and those again whose last two tags have changed since, until none has. As tags rest
+    on those before them only, this ends with what one word at a time would give, after a few rounds.
+
+    Args:
+        model: The model.
+        W: The weights.
+        of_text: The scores of the words by their text. *Shape:* ``(words, classes)``.
+        features: Their features.
+
+    Returns:
+        The scores with those of the last tags, and the best classes.
+    """
+    ops, positions = model.ops, features.positions
+    tags = ops.to_numpy(of_text.argmax(axis=1)).astype("int64")
+    scores = of_text.copy()
+    stale = np.arange(len(tags))
+    while len(stale):
+        rows = history_rows(model, features, tags, stale)
+        at = ops.asarray(cast(Any, stale))
+        of_stale = of_text[at] + look_up(model, W, rows)
+        scores[at] = of_stale
+        best = ops.to_numpy(of_stale.argmax(axis=1))
+        changed = stale[best != tags[stale]]
+        tags[stale] = best
+        stale = np.unique(np.concatenate([readers(changed, positions, distance) for distance in (1, 2)]))
+    return scores, tags
+
+
+def readers(words: NDArray[np.int64], positions: NDArray[np.int64], distance: int) -> NDArray[np.int64]:
+    """The words that stand at a distance after others in the same document."""
+    after = words + distance
+    after = after[after < len(positions)]
+    return after[positions[after] >= distance]
