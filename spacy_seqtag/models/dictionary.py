@@ -16,6 +16,7 @@ from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
 
 from . import pytorch
 from .batches import by_document
+from .hashing import find
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
 
@@ -137,11 +138,8 @@ def forward(
 
 def look_up(model: Embed, docs: list[Doc]) -> tuple[Ints1d, Floats1d]:
     """Rows of all tokens, one document after the other, and the probability of each to be read as [UNK]."""
-    hashes = model.attrs["hashes"]
     words = np.concatenate([doc.to_array(ORTH) for doc in docs]).astype("uint64")
-    position = np.searchsorted(hashes, words)
-    position[position == len(hashes)] = 0
-    known = hashes[position] == words if len(hashes) else np.zeros(len(words), dtype=bool)
+    position, known = find(words, model.attrs["hashes"])
     rows = np.full(len(words), pytorch.UNK, dtype="int64")
     rows[known] = model.attrs["rows"][position[known]]
     unk_prob = np.zeros(len(words), dtype="float32")

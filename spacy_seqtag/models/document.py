@@ -11,9 +11,9 @@ from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from .empty import skip_empty
+from .hashing import hash_pairs
 from .lazy import LazyVectors, lazy, side_by_side, vectors_at
 from .types import Tok2Vec
-from .word_types import keys_of_pairs
 
 
 def build_document_context(tok2vec: Tok2Vec) -> Tok2Vec:
@@ -73,7 +73,7 @@ def same_words(docs: Sequence[Doc], document: NDArray[np.int64]) -> NDArray[np.i
     """
     lower = np.concatenate([doc.to_array(LOWER) for doc in docs])
     words: NDArray[np.int64]
-    _, words = np.unique(keys_of_pairs(lower, document.astype("uint64")), return_inverse=True)
+    _, words = np.unique(hash_pairs(lower, document.astype("uint64")), return_inverse=True)
     return words
 
 

@@ -11,18 +11,17 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from .batches import by_document
+from .batches import by_document, ranges
 from .characters import code_points, distinct_words
 from .dictionary import TAG_TABLE
 from .empty import skip_empty
+from .hashing import HALF, Hashes, find, hash_pairs
 from .types import Scorer, Tok2Vec
 
 MIN_COUNT = 2
 """How often the training data must have a word for its tags there to say something of those it may have."""
 MIN_SHARE = 0.05
 """The least share of its tokens that have a tag, for the tag not to be taken for an error."""
-MIX = np.uint64(0x9E3779B97F4A7C15)
-HALF = np.uint64(32)
 DROPPED = 0
 """The row of features that are dropped, all zeros."""
 
@@ -32,16 +31,14 @@ class Features(NamedTuple):
 
     rows: NDArray[np.int32]
     """The rows of the features that rest on the text. *Shape:* ``(features, words)``."""
-    keys: NDArray[np.uint64]
-    """Keys of what is paired with the last tag, and after that with the last two. *Shape:* ``(features, words)``."""
+    with_last: Hashes
+    """What is paired with the last tag. *Shape:* ``(features, words)``."""
+    with_two: Hashes
+    """What is paired with the last two tags. *Shape:* ``(features, words)``."""
     positions: NDArray[np.int64]
     """How many words of its document are before each. *Shape:* ``(words,)``."""
     is_word: NDArray[np.bool_]
     """Of each token, whether it is a word. *Shape:* ``(tokens,)``."""
-
-
-N_LAST = 5
-"""How many features have the last tag only; the rest have the last two."""
 
 
 def build_memm(nO: int | None = None, rows: int = 131072, dropout: float = 0.2) -> Scorer:
@@ -85,7 +82,7 @@ def init(model: Scorer, X: list[Doc] | None = None, Y: list[Floats2d] | None = N
     set_weights(model, model.ops.alloc2f(0, 0), nO)
 
 
-def read_tags(vocab: Vocab) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def read_tags(vocab: Vocab) -> tuple[Hashes, Hashes]:
     """The words that the training data has often enough, and a hash of the tags that it has of each.
 
     Raises:
@@ -159,33 +156,33 @@ def extract(model: Tok2Vec, docs: list[Doc]) -> Features:
     """The features of documents' words. What stands on both sides of whitespace tokens is next to each other."""
     columns = np.concatenate([doc.to_array([ORTH, LOWER, PREFIX, SUFFIX, SHAPE, IS_SPACE]) for doc in docs])
     is_word = columns[:, -1] == 0
-    first = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])[is_word]
     word, lower, prefix, suffix, shape = np.ascontiguousarray(columns[is_word, :-1].T)
-    starts = np.searchsorted(first, first)
-    positions = np.arange(len(word)) - starts
-    is_last = np.append(first[1:] != first[:-1], True)[: len(word)]
+    documents = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
+    lengths = np.bincount(documents[is_word], minlength=len(docs))
+    positions = ranges(np.zeros_like(lengths), lengths)
+    is_last = positions + 1 == np.repeat(lengths, lengths)
     tags = tags_of(model, word, shape)
 
-    def before(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def before(values: Hashes) -> Hashes:
         return np.where(positions == 0, np.uint64(0), np.roll(values, 1))
 
-    def after(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def after(values: Hashes) -> Hashes:
         return np.where(is_last, np.uint64(0), np.roll(values, -1))
 
-    tag_pairs = mixed(tags, after(tags))
-    shapes = mixed(shape, after(shape))
+    tag_pairs = hash_pairs(tags, after(tags))
+    shapes = hash_pairs(shape, after(shape))
     one, two = endings(docs)[:, is_word]
     of_text = [word, lower, prefix, one, two, suffix, shape, before(word), after(word)]
     of_text += [tags, after(tags), tag_pairs, shapes, before(shapes)]
     with_last = [np.zeros_like(word), word, suffix, shape, tag_pairs]
     with_two = [np.zeros_like(word), tag_pairs]
-    kinds = np.arange(len(of_text) + len(with_last) + len(with_two), dtype="uint64")
-    keys = mixed(np.stack(of_text + with_last + with_two), kinds[:, None])
-    n = len(of_text)
-    return Features(rows_of(model, keys[:n]), keys[n:], positions, is_word)
+    features = of_text + with_last + with_two
+    keys = hash_pairs(np.stack(features), np.arange(len(features), dtype="uint64")[:, None])
+    of_text_keys, last_keys, two_keys = np.split(keys, np.cumsum([len(of_text), len(with_last)]))
+    return Features(rows_of(model, of_text_keys), last_keys, two_keys, positions, is_word)
 
 
-def endings(docs: list[Doc]) -> NDArray[np.uint64]:
+def endings(docs: list[Doc]) -> Hashes:
     """The last character of each token, and the last two. *Shape:* ``(2, tokens)``."""
     words, tokens = distinct_words(docs)
     codes = code_points(words).astype("uint64")
@@ -196,26 +193,15 @@ def endings(docs: list[Doc]) -> NDArray[np.uint64]:
     return np.stack([one, two])[:, tokens]
 
 
-def tags_of(model: Tok2Vec, words: NDArray[np.uint64], shapes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def tags_of(model: Tok2Vec, words: Hashes, shapes: Hashes) -> Hashes:
     """A hash of the tags that the training data has of each word; of a word that it has not, or once, of its shape."""
-    hashes = model.attrs["hashes"]
-    tags = mixed(shapes, np.uint64(1))
-    if len(hashes):
-        found = np.minimum(np.searchsorted(hashes, words), len(hashes) - 1)
-        known: NDArray[np.uint64] = np.where(hashes[found] == words, model.attrs["tags"][found], tags)
-        return known
+    found, is_known = find(words, model.attrs["hashes"])
+    tags = hash_pairs(shapes, np.uint64(1))
+    tags[is_known] = model.attrs["tags"][found[is_known]]
     return tags
 
 
-def mixed(values: NDArray[np.uint64], others: Any) -> NDArray[np.uint64]:
-    """One hash for two."""
-    keys: NDArray[np.uint64] = (values ^ (values >> HALF)) * MIX + others
-    keys ^= keys >> HALF
-    keys *= MIX
-    return keys
-
-
-def rows_of(model: Tok2Vec, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+def rows_of(model: Tok2Vec, keys: Hashes) -> NDArray[np.int32]:
     """The rows of features, of which none is that of dropped ones."""
     n_rows = np.uint64(model.get_dim("nV") - 1)
     rows: NDArray[np.int32] = ((keys >> HALF) * n_rows >> HALF).astype("int32") + 1
@@ -238,13 +224,11 @@ def history_rows(
     """
     one, two = (last_tags(features.positions, tags, words, distance) for distance in (1, 2))
     two = (two << HALF) + one
-    keys = features.keys[:, words]
-    return rows_of(model, np.concatenate([mixed(keys[:N_LAST], one), mixed(keys[N_LAST:], two)]))
+    with_last, with_two = features.with_last[:, words], features.with_two[:, words]
+    return rows_of(model, np.concatenate([hash_pairs(with_last, one), hash_pairs(with_two, two)]))
 
 
-def last_tags(
-    positions: NDArray[np.int64], tags: NDArray[np.int64], words: NDArray[np.int64], distance: int
-) -> NDArray[np.uint64]:
+def last_tags(positions: NDArray[np.int64], tags: NDArray[np.int64], words: NDArray[np.int64], distance: int) -> Hashes:
     """The tags that stand at a distance before words, counted from one; zero where the document has not begun."""
     before = np.maximum(words - distance, 0)
     return np.where(positions[words] >= distance, tags[before] + 1, 0).astype("uint64")

@@ -12,6 +12,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .empty import skip_empty
+from .hashing import hash_pairs
 from .lazy import vectors_at
 from .types import Embed
 
@@ -19,8 +20,6 @@ LEXICAL = frozenset({*range(FLAG63 + 1), ID, LANG, LENGTH, LOWER, NORM, ORTH, PR
 """The attributes of words; the flags, of which there are 63, are all such."""
 FEW = 128
 """Tokens for which it takes longer to find the distinct words than to embed them all."""
-MIX = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number, so that its products with 64-bit numbers differ as these do."""
 
 
 def build_word_types(embed: Embed) -> Embed:
@@ -72,17 +71,11 @@ def forward(
     if is_train or not one_vocab or sum(map(len, docs)) < FEW:
         return embed(docs, is_train)
     tokens = np.concatenate([doc.to_array([ORTH, NORM]) for doc in docs])
-    _, first, types = np.unique(keys_of_pairs(*tokens.T), return_index=True, return_inverse=True)
+    _, first, types = np.unique(hash_pairs(*tokens.T), return_index=True, return_inverse=True)
     (vectors,) = embed.predict([doc_of(vocab, tokens[first])])
     ops = model.ops
     of_tokens = ops.asarray1i(cast(Any, types))
     return vectors_at(ops, vectors, of_tokens, [len(doc) for doc in docs]), lambda d_output: docs
-
-
-def keys_of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """One key for two, which is as unlikely to be that of another pair as two of spaCy's hashes are to be the same."""
-    keys: NDArray[np.uint64] = first + MIX * second
-    return keys
 
 
 def doc_of(vocab: Vocab, words: NDArray[np.uint64]) -> Doc:
