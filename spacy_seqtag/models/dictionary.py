@@ -59,11 +59,14 @@ def read_counts(path: Path) -> Any:
     """What a JSON file of the training data's counts has.
 
     Raises:
-        ValueError: If there is no such file.
+        ValueError: If there is no such file, or it is no JSON.
     """
     if not Path(path).is_file():
         raise ValueError(f"no dictionary at {path}: `python -m spacy_seqtag convert` writes one beside train.spacy")
-    return srsly.read_json(path)
+    try:
+        return srsly.read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}): `python -m spacy_seqtag convert` writes it anew") from error
 
 
 def is_counts(counts: Any) -> bool:

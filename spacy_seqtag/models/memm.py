@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE, LOWER, ORTH, PREFIX, SHAPE, SUFFIX
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
@@ -24,6 +25,8 @@ MIN_SHARE = 0.05
 """The least share of its tokens that have a tag, for the tag not to be taken for an error."""
 DROPPED = 0
 """The row of features that are dropped, all zeros."""
+BLOCK = 256
+"""Words of a document that are decided at once, which bounds how often one may be decided again."""
 
 
 class Features(NamedTuple):
@@ -41,7 +44,9 @@ class Features(NamedTuple):
     """Of each token, whether it is a word. *Shape:* ``(tokens,)``."""
 
 
-def build_memm(nO: int | None = None, rows: int = 131072, dropout: float = 0.2) -> Scorer:
+def build_memm(
+    nO: int | None = None, rows: int = 131072, dropout: float = 0.2, learn_rate_scale: float = 1.0
+) -> Scorer:
     """A maximum-entropy Markov model (McCallum et al. 2000, "Maximum Entropy Markov Models for Information Extraction
     and Segmentation"): a class's score is a sum of weights, one for each feature of the word. Features are those of
     Ratnaparkhi (1996, "A Maximum Entropy Model for Part-Of-Speech Tagging"): the word, its first and last characters
@@ -51,23 +56,31 @@ def build_memm(nO: int | None = None, rows: int = 131072, dropout: float = 0.2) 
 
     Tags are found from left to right, the best of each word given those before it. The tags of the training data come
     from ``nlp.vocab.lookups`` (see :func:`~spacy_seqtag.models.dictionary.read_dictionary`) and are saved with the
-    layer. In training the last tags are the model's own, as they are when it predicts.
+    layer. In training the last tags are the model's own too, found without the features that are dropped.
 
     Args:
         nO: Number of classes; None to take it from the component's labels.
         rows: Rows of the table.
         dropout: Probability that a feature is dropped in training.
+        learn_rate_scale: Factor of the learning rate, to train features faster than the layers beside them: the
+            factor of the weights in the scores, which has that effect with Adam.
 
     Raises:
-        ValueError: If there are fewer than two rows.
+        ValueError: If there are fewer than two rows, the dropout is no probability below one, or the factor is not
+            positive.
     """
     if rows < 2:
         raise ValueError(f"the rows of MEMM must be at least 2; got {rows}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"the dropout of MEMM must be at least 0 and below 1; got {dropout}")
+    if not learn_rate_scale > 0:
+        raise ValueError(f"the learn_rate_scale of MEMM must be positive; got {learn_rate_scale}")
     # The hashes of words, sorted, and that of the tags that the training data has of each.
     attrs = {
         "hashes": np.zeros(0, dtype="uint64"),
         "tags": np.zeros(0, dtype="uint64"),
         "dropout": dropout,
+        "learn_rate_scale": learn_rate_scale,
         "resize_output": resize,
     }
     model: Scorer = Model("memm", forward, init=init, dims={"nO": nO, "nV": rows}, params={"W": None}, attrs=attrs)
@@ -99,7 +112,7 @@ def read_tags(vocab: Vocab) -> tuple[Hashes, Hashes]:
         total = sum(counts.values())
         if total >= MIN_COUNT:
             tags = sorted(tag for tag, count in counts.items() if count >= MIN_SHARE * total)
-            found[word] = vocab.strings.add(" ".join(tags))
+            found[word] = get_string_id(" ".join(tags))
     order = sorted(found)
     return np.asarray(order, dtype="uint64"), np.asarray([found[word] for word in order], dtype="uint64")
 
@@ -112,10 +125,16 @@ def resize(model: Scorer, nO: int) -> Scorer:
 
 def set_weights(model: Scorer, learnt: Floats2d, nO: int) -> None:
     """Set the number of classes, and the weights to those learnt, zero for further classes."""
-    model.set_param("W", None)  # without which Thinc takes no other width
-    model.set_dim("nO", nO, force=True)
     W = model.ops.alloc2f(model.get_dim("nV"), nO)
     W[: learnt.shape[0], : learnt.shape[1]] = learnt
+    nothing = model.ops.alloc2f(0, 0)
+    model.set_param("W", nothing)
+    model.set_grad("W", nothing)
+    model.set_param("W", None)  # without which Thinc takes no other width
+    model.set_dim("nO", nO, force=True)
+    with Model.global_id_lock:  # what an optimizer has of the old weights does not fit these
+        Model.global_id += 1
+        model.id = Model.global_id
     model.set_param("W", W)
     model.set_grad("W", model.ops.alloc2f(*W.shape))
 
@@ -128,7 +147,7 @@ def forward(
     features = extract(model, docs)
     rows = drop(model, features.rows) if is_train else features.rows
     scores, tags = decode(model, W, look_up(model, W, rows), features)
-    scale = 1.0
+    scale = 1.0  # of what dropout leaves
     if is_train:
         last = history_rows(model, features, tags, np.arange(len(tags)))
         rows = np.concatenate([rows, drop(model, last)])
@@ -141,12 +160,15 @@ def forward(
         scores[ops.asarray(cast(Any, is_word))] = of_words
 
     def backprop(d_scores: list[Floats2d]) -> list[Doc]:
-        d_words = ops.as_contig(ops.flatten(d_scores)[ops.asarray(cast(Any, is_word))] * scale)
-        dW = ops.alloc2f(*W.shape)
+        d_words = ops.as_contig(
+            ops.flatten(d_scores)[ops.asarray(cast(Any, is_word))] * (scale * model.attrs["learn_rate_scale"])
+        )
+        if not model.has_grad("W"):
+            model.set_grad("W", ops.alloc2f(*W.shape))
+        dW = cast(Floats2d, model.get_grad("W"))
         for feature in ops.asarray2i(cast(Any, rows)):
             ops.scatter_add(dW, cast(Any, feature), d_words)
         dW[DROPPED] = 0
-        model.inc_grad("W", dW)
         return docs
 
     return by_document(scores, lengths), backprop
@@ -160,20 +182,16 @@ def extract(model: Tok2Vec, docs: list[Doc]) -> Features:
     documents = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
     lengths = np.bincount(documents[is_word], minlength=len(docs))
     positions = ranges(np.zeros_like(lengths), lengths)
-    is_last = positions + 1 == np.repeat(lengths, lengths)
     tags = tags_of(model, word, shape)
-
-    def before(values: Hashes) -> Hashes:
-        return np.where(positions == 0, np.uint64(0), np.roll(values, 1))
-
-    def after(values: Hashes) -> Hashes:
-        return np.where(is_last, np.uint64(0), np.roll(values, -1))
-
-    tag_pairs = hash_pairs(tags, after(tags))
-    shapes = hash_pairs(shape, after(shape))
+    is_last = positions + 1 == np.repeat(lengths, lengths)
+    nothing = np.uint64(0)
+    next_word, next_shape, next_tags = np.where(is_last, nothing, np.roll([word, shape, tags], -1, axis=1))
+    shapes = hash_pairs(shape, next_shape)
+    last_word, last_shapes = np.where(positions == 0, nothing, np.roll([word, shapes], 1, axis=1))
+    tag_pairs = hash_pairs(tags, next_tags)
     one, two = endings(docs)[:, is_word]
-    of_text = [word, lower, prefix, one, two, suffix, shape, before(word), after(word)]
-    of_text += [tags, after(tags), tag_pairs, shapes, before(shapes)]
+    of_text = [word, lower, prefix, one, two, suffix, shape, last_word, next_word]
+    of_text += [tags, next_tags, tag_pairs, shapes, last_shapes]
     with_last = [np.zeros_like(word), word, suffix, shape, tag_pairs]
     with_two = [np.zeros_like(word), tag_pairs]
     features = of_text + with_last + with_two
@@ -241,17 +259,19 @@ def drop(model: Tok2Vec, rows: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def look_up(model: Tok2Vec, W: Floats2d, rows: NDArray[np.int32]) -> Floats2d:
-    """The sum of each word's rows. *Shape:* ``(words, classes)``."""
+    """The scores that each word's rows add up to. *Shape:* ``(words, classes)``."""
     if not rows.size:
         return model.ops.alloc2f(0, W.shape[1])
-    return model.ops.gather_add(W, model.ops.asarray2i(cast(Any, np.ascontiguousarray(rows.T))))
+    sums: Floats2d = model.ops.gather_add(W, model.ops.asarray2i(cast(Any, np.ascontiguousarray(rows.T))))
+    sums *= model.attrs["learn_rate_scale"]
+    return sums
 
 
 def decode(model: Tok2Vec, W: Floats2d, of_text: Floats2d, features: Features) -> tuple[Floats2d, NDArray[np.int64]]:
     """The best tag of each word given those before it, from left to right.
 
-    All words are decided at once, and those again whose last two tags have changed since, until none has. As tags rest
-    on those before them only, this ends with what one word at a time would give, after a few rounds.
+    The words of a block are decided at once, and those again whose last two tags have changed since, until none has. As
+    tags rest on those before them only, this ends with what one word at a time would give, mostly after a few rounds.
 
     Args:
         model: The model.
@@ -265,21 +285,23 @@ def decode(model: Tok2Vec, W: Floats2d, of_text: Floats2d, features: Features) -
     ops, positions = model.ops, features.positions
     tags = ops.to_numpy(of_text.argmax(axis=1)).astype("int64")
     scores = of_text.copy()
-    stale = np.arange(len(tags))
-    while len(stale):
-        rows = history_rows(model, features, tags, stale)
-        at = ops.asarray(cast(Any, stale))
-        of_stale = of_text[at] + look_up(model, W, rows)
-        scores[at] = of_stale
-        best = ops.to_numpy(of_stale.argmax(axis=1))
-        changed = stale[best != tags[stale]]
-        tags[stale] = best
-        stale = np.unique(np.concatenate([readers(changed, positions, distance) for distance in (1, 2)]))
+    of_block = positions // BLOCK
+    for stale in np.split(np.argsort(of_block, kind="stable"), np.cumsum(np.bincount(of_block))[:-1]):
+        while len(stale):
+            rows = history_rows(model, features, tags, stale)
+            at = ops.asarray(cast(Any, stale))
+            of_stale = of_text[at] + look_up(model, W, rows)
+            scores[at] = of_stale
+            best = ops.to_numpy(of_stale.argmax(axis=1))
+            changed = stale[best != tags[stale]]
+            tags[stale] = best
+            stale = np.unique(np.concatenate([readers(changed, positions, distance) for distance in (1, 2)]))
     return scores, tags
 
 
 def readers(words: NDArray[np.int64], positions: NDArray[np.int64], distance: int) -> NDArray[np.int64]:
-    """The words that stand at a distance after others in the same document."""
+    """The words that stand at a distance after others in the same block of the same document."""
+    words = words[words + distance < len(positions)]
     after = words + distance
-    after = after[after < len(positions)]
-    return after[positions[after] >= distance]
+    is_read: NDArray[np.bool_] = positions[after] % BLOCK == positions[words] % BLOCK + distance
+    return after[is_read]

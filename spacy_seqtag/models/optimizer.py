@@ -57,6 +57,11 @@ class Adam(Optimizer):
         for moment in moments:
             if key not in moment:
                 moment[key] = np.zeros(weights.size, dtype="float32")
+            if moment[key].size != weights.size:  # the fused step would write beyond it
+                raise ValueError(
+                    f"the parameter {key} has {weights.size} weights, and the optimizer knows it with "
+                    f"{moment[key].size}: make a new optimizer"
+                )
         w, g, m1, m2 = (torch.from_numpy(x.reshape(-1)) for x in (weights, gradient, *(m[key] for m in moments)))
         if self.L2 and not self.L2_is_weight_decay:
             g.add_(w, alpha=self.L2)

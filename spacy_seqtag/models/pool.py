@@ -22,8 +22,11 @@ def build_opinion_pool(*experts: Scorer, weights: list[float]) -> Scorer:
     Raises:
         ValueError: If there are no heads, or not a positive weight for each.
     """
-    if not experts or len(experts) != len(weights) or min(weights) <= 0:
-        raise ValueError(f"OpinionPool needs heads and a positive weight for each; got {len(experts)} and {weights}")
+    if not experts or len(experts) != len(weights) or not all(weight > 0 for weight in weights):
+        raise ValueError(
+            f"OpinionPool needs heads and in its weights a positive number for each; got {len(experts)} heads and the "
+            f"weights {weights}"
+        )
     model: Scorer = Model("opinion_pool", forward, init=init, layers=list(experts), attrs={"weights": weights})
     model.set_ref("output_layer", experts[0].get_ref("output_layer"))
     if all("resize_output" in expert.attrs for expert in experts):

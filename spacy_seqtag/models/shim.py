@@ -289,9 +289,12 @@ def module_shim(model: Model[Any, Any]) -> ModuleShim:
 
 
 def has_weights(model: Model[Any, Any]) -> bool:
-    """Whether the PyTorch modules of a model are built, by initialization or from a saved model."""
-    shims = [shim for node in model.walk() for shim in node.shims if isinstance(shim, ModuleShim)]
-    return all(shim._model is not None for shim in shims)
+    """Whether a model has its weights, those of PyTorch modules and Thinc's, by initialization or from a saved one."""
+    nodes = list(model.walk())
+    shims = [shim for node in nodes for shim in node.shims if isinstance(shim, ModuleShim)]
+    return all(shim._model is not None for shim in shims) and all(
+        node.has_param(name) for node in nodes for name in node.param_names
+    )
 
 
 def construct(model: Model[Any, Any], **dims: int) -> None:

@@ -78,3 +78,11 @@ def test_a_tag_dictionary_needs_counts_of_tags(tmp_path):
         srsly.write_json(tmp_path / name, content)
     with pytest.raises(ValueError, match=r"tags\.json"):
         read_dictionary(tmp_path / "words.json", tags=tmp_path / "tags.json")
+
+
+@pytest.mark.parametrize("content", [b'{"a":', b"", b'{"\xff": 1}'])
+def test_a_broken_dictionary_is_named(tmp_path, content):
+    path = tmp_path / "dictionary.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"dictionary\.json is no JSON .*convert"):
+        read_dictionary(path)

@@ -1,5 +1,7 @@
 """The log-linear tagger."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import spacy
@@ -47,7 +49,8 @@ def from_left_to_right(model, doc):
     scores = []
     for word in range(len(tags)):
         last = memm.history_rows(model, features, tags, np.array([word]))
-        scores.append(W[features.rows[:, word]].sum(axis=0) + W[last[:, 0]].sum(axis=0))
+        sums = W[features.rows[:, word]].sum(axis=0) + W[last[:, 0]].sum(axis=0)
+        scores.append(sums * model.attrs["learn_rate_scale"])
         tags[word] = scores[-1].argmax()
     return np.array(scores)
 
@@ -56,19 +59,22 @@ WORDS = st.lists(st.sampled_from(["a", "b", "A", "ab", "Abc", "12", "-"]), max_s
 
 
 @settings(deadline=None)
-@given(st.lists(WORDS, min_size=1, max_size=4))
-def test_all_words_at_once_are_tagged_as_from_left_to_right(texts):
+@given(st.lists(WORDS, min_size=1, max_size=4), st.sampled_from([1, 2, 3, 7, 256]))
+def test_all_words_at_once_are_tagged_as_from_left_to_right(texts, block):
     vocab = make_vocab({"a": {"X": 2}, "ab": {"X": 2, "Y": 2}})
-    model = with_random_weights(vocab, rows=500)
+    model = with_random_weights(vocab, rows=500, learn_rate_scale=2.0)
     docs = [Doc(vocab, words=words) for words in texts]
-    for doc, found in zip(docs, model.predict(docs), strict=True):
+    with patch.object(memm, "BLOCK", block):
+        predicted = model.predict(docs)
+    for doc, found in zip(docs, predicted, strict=True):
         assert found.shape == (len(doc), N_CLASSES)
         if len(doc):
             np.testing.assert_allclose(found, from_left_to_right(model, doc), rtol=1e-4, atol=1e-4)
 
 
 def test_what_the_window_does_not_show_is_learnt_from_the_last_tag():
-    """The first word says which of two tags is first; they take turns to the end of the document."""
+    """The first word says which of two tags is first; they take turns to the end of the document. Of a long one, where
+    each tag hangs on all before it, each is found soon enough."""
     fix_random_seed(0)
     vocab = make_vocab()
     model = initialized(vocab)
@@ -89,13 +95,51 @@ def test_what_the_window_does_not_show_is_learnt_from_the_last_tag():
         backprop(gradient)
         model.finish_update(optimizer)
     for first in (0, 1):
-        doc, classes = example(first, 20)
-        assert model.predict([doc])[0].argmax(axis=1).tolist() == classes
+        doc, classes = example(first, 2000)
+        with patch.object(memm, "history_rows", wraps=memm.history_rows) as decide:
+            assert model.predict([doc])[0].argmax(axis=1).tolist() == classes
+        decided = sum(len(call.args[-1]) for call in decide.call_args_list)
+        assert decided < len(doc) * memm.BLOCK
+
+
+def trained_on(vocab, examples):
+    """A model that has learnt documents of one word with their classes."""
+    fix_random_seed(0)
+    model = initialized(vocab, dropout=0.0)
+    docs = [Doc(vocab, words=[word]) for word, _ in examples]
+    optimizer = Adam(0.05)
+    for _ in range(30):
+        scores, backprop = model.begin_update(docs)
+        backprop([x - np.eye(N_CLASSES, dtype="float32")[[c]] for x, (_, c) in zip(scores, examples, strict=True)])
+        model.finish_update(optimizer)
+    return model
+
+
+def test_the_last_characters_tell_of_new_words():
+    vocab = make_vocab()
+    model = trained_on(vocab, [("abcs", 1), ("defs", 1), ("ghis", 1), ("abcd", 2), ("defd", 2), ("ghid", 2)])
+    docs = [Doc(vocab, words=[word]) for word in ("xuvs", "xuvd")]  # alike in the first character and in shape
+    assert [x.argmax() for x in model.predict(docs)] == [1, 2]
+
+
+def test_the_tags_that_the_training_data_has_of_a_word_tell_of_it():
+    counts = {
+        "abcx": {"A": 9},
+        "abdx": {"A": 9},
+        "abex": {"B": 9},
+        "abfx": {"B": 9},
+        "aqyx": {"A": 2},
+        "bqyx": {"B": 2},
+    }
+    vocab = make_vocab(counts)
+    model = trained_on(vocab, [("abcx", 1), ("abdx", 1), ("abex", 2), ("abfx", 2)])
+    docs = [Doc(vocab, words=[word]) for word in ("aqyx", "bqyx")]
+    assert [x.argmax() for x in model.predict(docs)] == [1, 2]
 
 
 def test_the_gradient_is_that_of_the_scores():
     vocab = make_vocab({"a": {"X": 2}})
-    model = with_random_weights(vocab, rows=200, dropout=0.0)
+    model = with_random_weights(vocab, rows=200, dropout=0.0, learn_rate_scale=2.0)
     docs = [Doc(vocab, words=["a", "b", " ", "Ab"]), Doc(vocab), Doc(vocab, words=["b"])]
     rng = np.random.default_rng(1)
     scores, backprop = model.begin_update(docs)
@@ -155,9 +199,24 @@ def test_without_a_tag_dictionary_the_error_shows_the_setting():
         build_memm().initialize(X=[Doc(Vocab(), words=["a"])], Y=[np.zeros((1, 2), "float32")])
 
 
-def test_a_table_of_no_rows_is_refused():
-    with pytest.raises(ValueError, match="rows"):
-        build_memm(rows=1)
+def test_the_first_step_is_as_much_larger_as_the_factor_says():
+    docs = [Doc(make_vocab(), words=["a", "b"])]
+    steps = []
+    for scale in (1.0, 3.0):
+        model = initialized(docs[0].vocab, dropout=0.0, learn_rate_scale=scale)
+        scores, backprop = model.begin_update(docs)
+        backprop([np.ones_like(x) for x in scores])
+        model.finish_update(Adam(0.01))
+        steps.append(model.predict(docs)[0])
+    np.testing.assert_allclose(steps[1], 3 * steps[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("rows", 1), ("dropout", 1.0), ("dropout", -0.1), ("learn_rate_scale", 0.0)]
+)
+def test_a_setting_that_makes_no_model_is_refused(setting, value):
+    with pytest.raises(ValueError, match=setting):
+        build_memm(**{setting: value})
 
 
 def test_it_can_grow_and_is_saved():

@@ -58,3 +58,12 @@ def test_gradients_of_any_layout_are_taken():
         updated.append(stepped)
     np.testing.assert_allclose(*updated, atol=1e-5)
     assert not np.allclose(updated[0], weights, atol=0.1)
+
+
+def test_other_weights_under_a_known_key_are_refused():
+    optimizer = spacy.registry.optimizers.get("spacy-seqtag.Adam.v1")(0.01)
+    optimizer((1, "W"), np.zeros(6, "float32"), np.ones(6, "float32"))
+    weights = np.zeros(8, "float32")
+    with pytest.raises(ValueError, match="8 weights"):
+        optimizer((1, "W"), weights, np.ones(8, "float32"))
+    assert not weights.any()

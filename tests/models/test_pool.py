@@ -52,7 +52,7 @@ def test_a_crf_cannot_be_pooled():
         pool.predict(X)
 
 
-@pytest.mark.parametrize("weights", [[], [1.0, 1.0], [0.0], [-1.0]])
+@pytest.mark.parametrize("weights", [[], [1.0, 1.0], [0.0], [-1.0], [float("nan")]])
 def test_each_head_needs_a_positive_weight(weights):
-    with pytest.raises(ValueError, match="positive weight"):
+    with pytest.raises(ValueError, match="positive number"):
         build_opinion_pool(build_linear_head(build_rnn(6)), weights=weights)

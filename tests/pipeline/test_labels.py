@@ -131,7 +131,7 @@ def test_a_trained_model_keeps_what_it_knows_and_learns_the_new_label(nlp, kind,
         assert annotations(pipeline.pipe(eg.text for eg in examples)) == expected
 
 
-@pytest.mark.parametrize("kind", ["own", "shared crf"], indirect=True, scope="session")
+@pytest.mark.parametrize("kind", ["own", "shared crf", "pooled"], indirect=True, scope="session")
 def test_a_label_can_be_added_in_the_process_that_trains(kind, name):
     nlp = initialize(make_nlp(kind))
     train(nlp, toy_examples(nlp), steps=3)
@@ -147,7 +147,7 @@ def test_a_label_can_be_added_in_the_process_that_trains(kind, name):
 
 
 @pytest.mark.parametrize("make_optimizer", ["Adam.v1", "spacy-seqtag.Adam.v1"])
-@pytest.mark.parametrize("kind", ["own", "shared crf"], indirect=True, scope="session")
+@pytest.mark.parametrize("kind", ["own", "shared crf", "pooled"], indirect=True, scope="session")
 def test_an_optimizer_goes_on_after_a_label_is_added(kind, name, make_optimizer):
     nlp = initialize(make_nlp(kind))
     optimizer = spacy.registry.optimizers.get(make_optimizer)(0.01)
