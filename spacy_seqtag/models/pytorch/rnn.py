@@ -63,16 +63,19 @@ class RNN(nn.Module):
         Returns:
             *Shape:* ``(batch_size, seq_len, width)``.
         """
-        order = reversed_order(mask)
+        batch_size = len(x)
         if torch.is_autocast_enabled(x.device.type) and not torch.is_grad_enabled():
             # Once, not for each direction; the gradients of both are better added in single precision.
             x = x.to(torch.get_autocast_dtype(x.device.type))
+        if isinstance(self.networks[0], nn.LSTM):
+            x, mask = onednn.fill_up(x, mask)
+        order = reversed_order(mask)
         for i in range(0, len(self.networks), self.directions):
             states = read(self.networks[i], x)
             if self.directions == 2:
                 states = torch.cat([states, read_from_end(self.networks[i + 1], x, order)], dim=-1)
             x = self.dropout(states)
-        return x
+        return x[:batch_size]
 
 
 def read(network: nn.Module, x: Tensor) -> Tensor:

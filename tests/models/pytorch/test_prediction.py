@@ -45,6 +45,30 @@ def test_an_lstm_predicts_what_pytorch_does_bit_for_bit(monkeypatch, lengths, bi
     assert torch.equal(predicted[mask], expected[mask])
 
 
+@pytest.mark.parametrize("lengths", [[6] * 19, [6, *range(1, 7)] * 3], ids=["equal", "padded"])
+def test_sequences_of_zeros_below_a_batch_change_neither_states_nor_gradients(monkeypatch, lengths):
+    rnn = make_rnn(depth=2)
+    x, mask = batch(lengths)
+    filled_up = []
+    fill_up = onednn.fill_up
+
+    def results():
+        rnn.zero_grad()
+        with torch.autocast("cpu"):
+            with torch.inference_mode():
+                predicted = rnn(x, mask)
+            trained = rnn(x, mask)
+        (trained * torch.arange(len(x))[:, None, None])[mask].sum().backward()
+        return [predicted[mask].float(), trained[mask].float(), *(p.grad for p in rnn.parameters())]
+
+    monkeypatch.setattr(onednn, "fill_up", lambda *args: filled_up.append(fill_up(*args)) or filled_up[-1])
+    few = results()
+    assert [len(x) % onednn.BLOCK for x, _ in filled_up] == [0, 0]
+    monkeypatch.setattr(onednn, "fill_up", lambda *args: args)
+    for found, expected in zip(few, results(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
+
+
 def test_the_layout_is_used_where_it_is_there():
     lstm, (x, _) = make_rnn().networks[0], batch([3])
     with torch.inference_mode():
