@@ -26,14 +26,18 @@ class LazyVectors(list[Floats2d]):
         width: Width of the vectors.
         write: Computes vectors into an array with a row for each token, *Shape:* ``(rows, width)``. Rows of padding it
             may leave as they are.
+        computed: The vectors of all documents end to end, if they are there already. *Shape:* ``(tokens, width)``.
     """
 
-    def __init__(self, ops: Ops, lengths: list[int], width: int, write: Write) -> None:
+    def __init__(
+        self, ops: Ops, lengths: list[int], width: int, write: Write, *, computed: Floats2d | None = None
+    ) -> None:
         super().__init__(lengths)  # type: ignore[arg-type]
         self.ops = ops
         self.lengths = lengths
         self.width = width
         self.write = write
+        self.computed = computed
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
@@ -50,12 +54,13 @@ class LazyVectors(list[Floats2d]):
         """All vectors in their order, no more at once than a layer is given.
 
         Returns:
-            The tokens of each part, counted over all documents, and their vectors. *Shape:* ``(tokens, width)``.
+            The tokens of each part, counted over all documents, and their vectors, to be read only.
+            *Shape:* ``(tokens, width)``.
         """
         start = 0
         for places in parts(self.lengths, width=self.width):
             end = start + len(places.tokens)
-            yield slice(start, end), self.read(places)
+            yield slice(start, end), self.read(places) if self.computed is None else self.computed[start:end]
             start = end
 
     def __iter__(self) -> Iterator[Floats2d]:
@@ -113,7 +118,27 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
     widths = {x.shape[1] for x in [x for x in vectors if len(x)] or vectors}
     if len(widths) > 1 and any(map(len, vectors)):
         raise ValueError(f"the vectors of some documents have {min(widths)} dimensions, those of others {max(widths)}")
-    return LazyVectors(ops, [len(x) for x in vectors], max(widths, default=0), write)
+    lengths, width = [len(x) for x in vectors], max(widths, default=0)
+    return LazyVectors(ops, lengths, width, write, computed=end_to_end([x for x in vectors if len(x)]))
+
+
+def end_to_end(vectors: Sequence[Any]) -> Any:
+    """The array in whose rows the vectors of documents stand one below the other, as a layer for batches leaves them;
+    None if they do not.
+
+    Args:
+        vectors: Those of each document, which has a token at least.
+    """
+    whole = getattr(vectors[0], "base", None) if vectors else None
+    if not isinstance(whole, np.ndarray) or whole.ndim != 2 or not whole.flags.c_contiguous:
+        return None
+    start = end = vectors[0].ctypes.data - whole.ctypes.data
+    for x in vectors:
+        if x.base is not whole or not x.flags.c_contiguous or x.ctypes.data - whole.ctypes.data != end:
+            return None
+        end += x.nbytes
+    row = whole.strides[0]
+    return whole[start // row : end // row] if start % row == 0 and vectors[0].shape[1] == whole.shape[1] else None
 
 
 def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: list[int]) -> LazyVectors:

@@ -1,6 +1,7 @@
 """Vectors computed where they are read: equal to those computed at once, and never all in memory."""
 
 import copy
+import itertools
 import pickle
 import tracemalloc
 
@@ -125,6 +126,25 @@ def test_the_parts_are_all_tokens_in_their_order(lengths, most):
         parts = [places.tokens for places in batches.parts(lengths, width=1)]
     assert [token for part in parts for token in part] == list(range(sum(lengths)))
     assert all(0 < len(part) <= most for part in parts)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.permutations(range(5)), st.sampled_from(range(5)))
+def test_vectors_that_stand_one_below_the_other_are_not_copied(lengths, order, kind):
+    whole = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
+    bounds = np.cumsum([2, *lengths])
+    rows = [whole[start:end] for start, end in itertools.pairwise(bounds)]
+    vectors = [
+        rows,
+        [rows[i] for i in order if i < len(rows)],
+        [x.copy() for x in rows],
+        [whole[:, 1:3][start:end] for start, end in itertools.pairwise(bounds)],
+        [x[::-1] for x in rows],
+    ][kind]
+    read = [part for _, part in lazy(NumpyOps(), vectors).parts()]
+    if sum(lengths):
+        np.testing.assert_array_equal(np.concatenate(read), np.concatenate(vectors))
+    if kind == 0:
+        assert all(np.shares_memory(part, whole) for part in read)
 
 
 def test_the_same_is_predicted_lazily_and_trained_with(docs, vectors):
