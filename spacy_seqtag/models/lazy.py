@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
 
-from .batches import Places, Window, first_tokens, parts
+from .batches import Places, Window, first_tokens, most_tokens, parts
 
 Write = Callable[[Places, Floats2d], None]
 
@@ -57,11 +57,15 @@ class LazyVectors(list[Floats2d]):
             The tokens of each part, counted over all documents, and their vectors, to be read only.
             *Shape:* ``(tokens, width)``.
         """
+        if self.computed is not None:
+            most = most_tokens(self.width)
+            yield from ((slice(i, i + most), self.computed[i : i + most]) for i in range(0, len(self.computed), most))
+            return
         start = 0
         for places in parts(self.lengths, width=self.width):
-            end = start + len(places.tokens)
-            yield slice(start, end), self.read(places) if self.computed is None else self.computed[start:end]
-            start = end
+            tokens = slice(start, start + len(places.tokens))
+            yield tokens, self.read(places)
+            start = tokens.stop
 
     def __iter__(self) -> Iterator[Floats2d]:
         return map(self.__getitem__, range(len(self)))

@@ -132,6 +132,8 @@ def forward_tokens(
             model, list(X), is_train
         )
         return output
+    if vectors.computed is not None:
+        return by_document(layer.predict(vectors.computed), vectors.lengths), lambda dY: []
     Y = model.ops.alloc2f(sum(vectors.lengths), model.get_dim("nO"), zeros=False)
     for tokens, part in vectors.parts():
         Y[tokens] = layer.predict(part)

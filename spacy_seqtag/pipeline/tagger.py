@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import TAG
+from spacy.attrs import IS_SPACE, TAG
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -13,7 +13,6 @@ from spacy.training import Example
 from ..models.batches import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer
-from .chains import words_of
 from .default_model import DEFAULT_MODEL
 from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
 
@@ -94,11 +93,11 @@ class SeqTagger(TokenClassifier):
         ids = self.string_ids((*self.labels, WHITESPACE_TAG))
         tags = np.concatenate([ids(doc.vocab)[classes] for doc, (classes, _) in zip(docs, predictions, strict=True)])
         spaces = np.repeat([ids(doc.vocab)[-1] for doc in docs], [len(doc) for doc in docs])
-        is_word = words_of(docs)
+        present, is_space = np.concatenate([doc.to_array([TAG, IS_SPACE]) for doc in docs]).T
+        is_word = is_space == 0
         tags = np.where(is_word, tags, spaces)
         is_new = is_word
         if not self.overwrite:
-            present = np.concatenate([doc.to_array(TAG) for doc in docs])
             tags = np.where(present != 0, present, tags)
             is_new = is_word & (present == 0)
         for doc, of_doc in zip(docs, by_document(tags, map(len, docs)), strict=True):

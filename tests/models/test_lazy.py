@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from thinc.api import Linear, Model, NumpyOps, with_array
 
 from spacy_seqtag.models import batches
-from spacy_seqtag.models.batches import MAX_PADDED_TOKENS
+from spacy_seqtag.models.batches import MAX_PADDED_TOKENS, most_tokens
 from spacy_seqtag.models.concatenate import build_concatenate
 from spacy_seqtag.models.document import build_document_context
 from spacy_seqtag.models.lazy import lazy, side_by_side, vectors_at
@@ -145,6 +145,19 @@ def test_vectors_that_stand_one_below_the_other_are_not_copied(lengths, order, k
         np.testing.assert_array_equal(np.concatenate(read), np.concatenate(vectors))
     if kind == 0:
         assert all(np.shares_memory(part, whole) for part in read)
+
+
+@pytest.mark.parametrize("is_computed", [True, False])
+def test_parts_are_no_larger_than_a_layer_is_given(is_computed):
+    whole = np.arange(3 * 9000 * 256, dtype="float32").reshape(-1, 256).copy()
+    documents = [whole[start:end] for start, end in itertools.pairwise([0, 9000, 9000, 9003, 27000])]
+    vectors = lazy(NumpyOps(), documents if is_computed else [x.copy() for x in documents])
+    assert (vectors.computed is not None) == is_computed
+    parts = list(vectors.parts())
+    assert all(0 < len(part) <= most_tokens(whole.shape[1]) for _, part in parts)
+    for tokens, part in parts:
+        np.testing.assert_array_equal(part, whole[tokens])
+    np.testing.assert_array_equal(np.concatenate([np.arange(len(whole))[tokens] for tokens, _ in parts]), range(27000))
 
 
 def test_the_same_is_predicted_lazily_and_trained_with(docs, vectors):
