@@ -136,13 +136,16 @@ def end_to_end(vectors: Sequence[Any]) -> Any:
     whole = getattr(vectors[0], "base", None) if vectors else None
     if not isinstance(whole, np.ndarray) or whole.ndim != 2 or not whole.flags.c_contiguous:
         return None
-    start = end = vectors[0].ctypes.data - whole.ctypes.data
+    first = end = vectors[0].ctypes.data
     for x in vectors:
-        if x.base is not whole or not x.flags.c_contiguous or x.ctypes.data - whole.ctypes.data != end:
+        if x.base is not whole or not x.flags.c_contiguous or x.ctypes.data != end:
             return None
         end += x.nbytes
     row = whole.strides[0]
-    return whole[start // row : end // row] if start % row == 0 and vectors[0].shape[1] == whole.shape[1] else None
+    start, skipped = divmod(first - whole.ctypes.data, row)
+    if skipped or vectors[0].shape[1] != whole.shape[1]:
+        return None
+    return whole[start : start + (end - first) // row]
 
 
 def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: list[int]) -> LazyVectors:
