@@ -13,25 +13,32 @@ MAX_PADDED_VALUES = 2**20
 """Most numbers in their vectors: 4 MiB in single precision."""
 
 ArrayTypes = TypeVar("ArrayTypes", bound=Any)
+Indices = NDArray[np.int64]
 
 
-class Window(NamedTuple):
-    """Part of a sequence: an encoder reads ``start:end`` at once, and answers for ``core_start:core_end``."""
+class Windows(NamedTuple):
+    """Parts of sequences, of each of which an encoder reads ``start:end`` at once and answers for
+    ``core_start:core_end``; all *Shape:* ``(windows,)``."""
 
-    sequence: int
-    start: int
-    end: int
-    core_start: int
-    core_end: int
+    sequence: Indices
+    start: Indices
+    end: Indices
+    core_start: Indices
+    core_end: Indices
 
 
 class Places(NamedTuple):
-    """Where the tokens of windows stand: in their sequences, and in an array that has a row for each."""
+    """Where the tokens of parts of sequences stand: in their sequences, and in an array that has a row for each."""
 
-    windows: Sequence[Window]
-    rows: Sequence[int]
-    """The row of the first token of each window."""
-    tokens: NDArray[np.int64]
+    sequence: Indices
+    """The sequence of each part. *Shape:* ``(parts,)``."""
+    start: Indices
+    """Its first token there."""
+    end: Indices
+    """The token after its last one."""
+    row: Indices
+    """The row of its first token."""
+    tokens: Indices
     """The token of each row, counted over all sequences laid end to end. *Shape:* ``(rows,)``."""
 
 
@@ -40,7 +47,7 @@ def most_tokens(width: int) -> int:
     return max(1, min(MAX_PADDED_TOKENS, MAX_PADDED_VALUES // max(1, width)))
 
 
-def cut_windows(lengths: Sequence[int], *, size: int, context: int) -> list[Window]:
+def cut_windows(lengths: Sequence[int], *, size: int, context: int) -> Windows:
     """Cut sequences into windows so that each token is in the core of exactly one.
 
     A sequence of at most ``size`` tokens is one window. Of a longer one, each window has ``size`` tokens, and each
@@ -51,45 +58,46 @@ def cut_windows(lengths: Sequence[int], *, size: int, context: int) -> list[Wind
         size: Most tokens of a window.
         context: Tokens on each side of the core of a window.
     """
-    windows = []
-    for sequence, length in enumerate(lengths):
-        if 0 < length <= size:
-            windows.append(Window(sequence, 0, length, 0, length))
-            continue
-        core_end = 0
-        while core_end < length:
-            start = max(0, min(core_end - context, length - size))
-            end = min(start + size, length)
-            core_start, core_end = core_end, end - context if end < length else end
-            windows.append(Window(sequence, start, end, core_start, core_end))
-    return windows
+    counts, stride = np.asarray(lengths, dtype="int64"), size - 2 * context
+    last = np.maximum(counts - size, 0)  # where the last window starts
+    n_windows = np.where(counts > 0, 1 - (-last // stride), 0)
+    sequence = np.repeat(np.arange(len(counts)), n_windows)
+    number = ranges(np.zeros_like(n_windows), n_windows)
+    start = np.minimum(number * stride, last[sequence])
+    end = np.minimum(start + size, counts[sequence])
+    core_start = np.where(number > 0, number * stride + context, 0)
+    core_end = np.where(end < counts[sequence], end - context, end)
+    return Windows(sequence, start, end, core_start, core_end)
 
 
-def batch_windows(windows: Sequence[Window], *, max_padded_tokens: int) -> Iterator[list[Window]]:
-    """Group windows of similar length, the longest first, so that little is padding.
+def batches(sizes: Sequence[int] | Indices, *, max_padded_tokens: int) -> Iterator[Indices]:
+    """Group sequences by similar sizes, the longest first, so that little is padding where all of a group are padded to
+    the longest. Those without tokens are in no group.
 
     Args:
-        windows: The windows.
-        max_padded_tokens: Most tokens of a group, padding included; a longer window is a group of its own.
+        sizes: Number of tokens of each sequence.
+        max_padded_tokens: Most tokens of a group, padding included; what is longer is a group of its own.
+
+    Returns:
+        The indices of each group. *Shape:* ``(group,)``.
     """
-    batch: list[Window] = []
-    for window in sorted(windows, key=lambda w: w.start - w.end):
-        if batch and (len(batch) + 1) * (batch[0].end - batch[0].start) > max_padded_tokens:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
+    counts = np.asarray(sizes, dtype="int64")
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    start = 0
+    while start < len(order):
+        end = start + max(1, max_padded_tokens // int(counts[order[start]]))
+        yield order[start:end]
+        start = end
 
 
-def first_tokens(lengths: Sequence[int]) -> NDArray[np.int64]:
+def first_tokens(lengths: Sequence[int]) -> Indices:
     """The first token of each sequence, counted over all sequences. *Shape:* ``(sequences,)``."""
     counts = np.asarray(lengths, dtype="int64")
-    first: NDArray[np.int64] = np.cumsum(counts) - counts
+    first: Indices = np.cumsum(counts) - counts
     return first
 
 
-def padded(windows: Sequence[Window], first: NDArray[np.int64]) -> Places:
+def padded(windows: Windows, first: Indices) -> Places:
     """Windows one below the other, each with as many rows as the longest has tokens. A row that is left counts as the
     last token of its window; what is in it is for nobody.
 
@@ -97,60 +105,37 @@ def padded(windows: Sequence[Window], first: NDArray[np.int64]) -> Places:
         windows: The windows.
         first: What :func:`first_tokens` returned.
     """
-    starts, sizes = starts_and_sizes(windows, first)
+    sequence, start, end, _, _ = windows
+    sizes = end - start
     longest = int(sizes.max())
-    tokens = starts[:, None] + np.minimum(np.arange(longest), sizes[:, None] - 1)
-    return Places(windows, range(0, tokens.size, longest), tokens.ravel())
+    tokens = (first[sequence] + start)[:, None] + np.minimum(np.arange(longest), sizes[:, None] - 1)
+    return Places(sequence, start, end, np.arange(len(sizes)) * longest, tokens.ravel())
 
 
-def end_to_end(windows: Sequence[Window], first: NDArray[np.int64]) -> Places:
-    """Windows laid end to end.
+def consecutive(first: Indices, lengths: Sequence[int], start: int, end: int) -> Places:
+    """Tokens of sequences laid end to end.
 
     Args:
-        windows: The windows.
         first: What :func:`first_tokens` returned.
-    """
-    starts, sizes = starts_and_sizes(windows, first)
-    return Places(windows, (np.cumsum(sizes) - sizes).tolist(), ranges(starts, sizes))
-
-
-def starts_and_sizes(
-    windows: Sequence[Window], first: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first token of each window, counted over all sequences, and how many it has."""
-    sequences, starts, ends, _, _ = np.asarray(windows, dtype="int64").T
-    return first[sequences] + starts, ends - starts
-
-
-def parts(lengths: Sequence[int], *, width: int) -> Iterator[Places]:
-    """All tokens of sequences in their order, no more at once than a layer is given.
-
-    Args:
         lengths: Number of tokens of each sequence.
-        width: Width of their vectors.
+        start: The first of the tokens, counted over all sequences.
+        end: The token after the last one.
     """
-    most, first = most_tokens(width), first_tokens(lengths)
-    part: list[Window] = []
-    room = most
-    for w in cut_windows(lengths, size=most, context=0):
-        n_tokens = w.core_end - w.core_start
-        if n_tokens > room:
-            yield end_to_end(part, first)
-            part, room = [], most
-        part.append(w if w.start == w.core_start else w._replace(start=w.core_start))
-        room -= n_tokens
-    if part:
-        yield end_to_end(part, first)
+    starts = np.clip(start - first, 0, lengths)
+    ends = np.clip(end - first, 0, lengths)
+    (sequence,) = np.nonzero(starts < ends)
+    starts, ends = starts[sequence], ends[sequence]
+    return Places(sequence, starts, ends, first[sequence] + starts - start, np.arange(start, end))
 
 
-def ranges(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def ranges(starts: Indices, sizes: Indices) -> Indices:
     """The tokens of segments, one segment after the other.
 
     Args:
         starts: First token of each segment. *Shape:* ``(segments,)``.
         sizes: Number of tokens of each. *Shape:* ``(segments,)``.
     """
-    tokens: NDArray[np.int64] = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    tokens: Indices = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
     return tokens
 
 

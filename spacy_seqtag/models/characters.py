@@ -14,7 +14,7 @@ from thinc.api import Model
 from thinc.types import ArgsKwargs, Floats2d, Ints2d
 
 from . import pytorch
-from .batches import Window, batch_windows, by_document, most_tokens
+from .batches import batches, by_document, most_tokens
 from .empty import skip_empty
 from .shim import construct, to_tensor, wrap_module
 from .types import Embed
@@ -79,18 +79,17 @@ def forward(
     layer: EmbedWords = model.layers[0]
     words, tokens = distinct_words(docs)
     characters, lengths = look_up(model, words)
-    vectors = ops.alloc2f(len(words), model.get_dim("nO"))
+    vectors: Any = ops.alloc2f(len(words), model.get_dim("nO"))
     backprops = []
-    windows = [Window(i, 0, length, 0, length) for i, length in enumerate(lengths) if length]
-    for batch in batch_windows(windows, max_padded_tokens=most_tokens(model.get_dim("nO"))):
-        rows = [w.sequence for w in batch]
-        vectors[rows], backprop_layer = layer(ops.asarray2i(cast(Any, characters[rows, : batch[0].end])), is_train)
+    for rows in batches(lengths, max_padded_tokens=most_tokens(model.get_dim("nO"))):
+        longest = lengths[rows[0]]
+        vectors[rows], backprop_layer = layer(ops.asarray2i(cast(Any, characters[rows, :longest])), is_train)
         if is_train:
             backprops.append((rows, backprop_layer))
     token_words = ops.asarray1i(cast(Any, tokens))
 
     def backprop(d_output: list[Floats2d]) -> list[Doc]:
-        d_vectors = ops.alloc2f(*vectors.shape)
+        d_vectors: Any = ops.alloc2f(*vectors.shape)
         ops.scatter_add(d_vectors, token_words, ops.flatten(d_output))
         for rows, backprop_layer in backprops:
             backprop_layer(d_vectors[rows])

@@ -139,7 +139,9 @@ def convert_inputs(
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], tuple[Floats3d]]]:
     Xp, lengths = batch
     x = to_tensor(model, Xp, requires_grad=is_train)
-    mask = torch.arange(x.shape[1], device=x.device) < to_tensor(model, lengths).unsqueeze(1)
+    mask = None
+    if min(lengths) < x.shape[1]:
+        mask = torch.arange(x.shape[1], device=x.device) < torch.tensor(lengths, device=x.device).unsqueeze(1)
 
     def to_thinc(d_inputs: ArgsKwargs) -> tuple[Floats3d]:
         return (to_floats(d_inputs.args[0]),)

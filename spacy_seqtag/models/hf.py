@@ -3,11 +3,10 @@
 import math
 import mmap
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +24,7 @@ from thinc.types import ArgsKwargs, Floats2d, Ragged
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import ModelOutput
 
-from .batches import MAX_PADDED_TOKENS, Places, Window, batch_windows
+from .batches import MAX_PADDED_TOKENS, Indices, Places, batches
 from .lazy import LazyVectors
 from .shim import RestingShim, load_weights, to_floats
 from .threads import for_each
@@ -153,23 +152,23 @@ def to_single(value: Any) -> Any:
     return value.float() if isinstance(value, torch.Tensor) else tuple(map(to_single, value))
 
 
-def batch_pieces(windows: list[Window], device: torch.device) -> Iterator[list[Window]]:
+def batch_pieces(lengths: Indices, device: torch.device) -> list[Indices]:
     """Group windows of similar length, on a CPU of one length: in half precision, padding changes more than the last
     bits of what is computed, and what a document is annotated with should not depend on those beside it. On GPU larger
-    groups matter more."""
-    groups: Iterable[list[Window]] = [windows]
+    groups matter more.
+
+    Args:
+        lengths: Number of word pieces of each window.
+        device: Where the transformer is.
+
+    Returns:
+        The indices of the windows of each group, the groups with most word pieces first.
+    """
+    groups = [lengths]
     if device.type == "cpu":
-        groups = (list(group) for _, group in groupby(sorted(windows, key=piece_count), key=piece_count))
-    for group in groups:
-        yield from batch_windows(group, max_padded_tokens=MAX_PADDED_PIECES)
-
-
-def piece_count(window: Window) -> int:
-    return window.end - window.start
-
-
-def padded_size(batch: list[Window]) -> int:
-    return len(batch) * piece_count(batch[0])
+        groups = [np.where(lengths == length, lengths, 0) for length in np.unique(lengths)]
+    found = [batch for group in groups for batch in batches(group, max_padded_tokens=MAX_PADDED_PIECES)]
+    return sorted(found, key=lambda batch: -len(batch) * int(lengths[batch[0]]))
 
 
 def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple[BaseModelOutput, Callable[[Any], Any]]:
@@ -180,18 +179,16 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
     ids, mask, types = pieces.input_ids, pieces.attention_mask, pieces.token_type_ids
     objects: HFObjects = model.shims[0]._hfmodel  # type: ignore[attr-defined]
     most = getattr(objects.transformer.config, "max_position_embeddings", sys.maxsize)
-    lengths = mask.sum(axis=1).astype("int64").tolist()
-    rounded = [max(length, min(math.ceil(length / ROUND) * ROUND, most)) for length in lengths]
-    windows = [Window(row, 0, length, 0, length) for row, length in enumerate(rounded)]
+    lengths = mask.sum(axis=1).astype("int64")
+    rounded = np.maximum(lengths, np.minimum(-(-lengths // ROUND) * ROUND, most))
     states: Any = None
 
-    def read(batch: list[Window]) -> None:
+    def read(rows: Indices) -> None:
         nonlocal states
-        rows = np.asarray([w.sequence for w in batch])
         # Some tokenizers pad on the left, which moves the pieces from their positions.
-        longest = max(lengths[row] for row in rows)
+        longest = int(lengths[rows].max())
         part = rows[:, None], np.argsort(mask[rows] == 0, axis=1, kind="stable")[:, :longest]
-        pad: Any = partial(np.pad, pad_width=((0, 0), (0, piece_count(batch[0]) - longest)))
+        pad: Any = partial(np.pad, pad_width=((0, 0), (0, int(rounded[rows[0]]) - longest)))
         inputs = WordpieceBatch(
             strings=[],
             lengths=[],
@@ -205,10 +202,10 @@ def forward_in_batches(model: Transformer, pieces: Any, is_train: bool) -> tuple
             states = state.new_zeros(shape) if ids.size <= MAX_PADDED_PIECES or state.is_cuda else sparse_zeros(shape)
         states[part] = state[:, :longest]
 
-    batches = sorted(batch_pieces(windows, get_torch_default_device()), key=padded_size, reverse=True)
-    for batch in batches[:1]:
-        read(batch)  # makes room for the states of all, which may then be read beside each other
-    for_each(batches[1:], read)
+    groups = batch_pieces(rounded, get_torch_default_device())
+    for group in groups[:1]:
+        read(group)  # makes room for the states of all, which may then be read beside each other
+    for_each(groups[1:], read)
     return BaseModelOutput(last_hidden_state=states), lambda d_output: []
 
 
@@ -246,10 +243,11 @@ def forward_pooling(
         return output
 
     def write(places: Places, out: Floats2d) -> None:
-        for w, row in zip(places.windows, places.rows, strict=True):
-            of_doc = data[w.sequence]
-            part = replace(of_doc, align=of_doc.align[w.start : w.end])
-            out[row : row + w.end - w.start] = forward_arrays(model, [part], False)[0][0]
+        out[:] = 0
+        for sequence, start, end, row in zip(*(part.tolist() for part in places[:4]), strict=True):
+            of_doc = data[sequence]
+            part = replace(of_doc, align=of_doc.align[start:end])
+            out[row : row + end - start] = forward_arrays(model, [part], False)[0][0]
 
     lengths = [len(of_doc.align) for of_doc in data]
     width = next(of_doc.width for of_doc in data if len(of_doc.align))

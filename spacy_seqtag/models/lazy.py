@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
 
-from .batches import Places, Window, first_tokens, most_tokens, parts
+from .batches import Places, consecutive, first_tokens, most_tokens
 
 Write = Callable[[Places, Floats2d], None]
 
@@ -24,8 +24,8 @@ class LazyVectors(list[Floats2d]):
         ops: Of the arrays.
         lengths: Number of tokens of each document.
         width: Width of the vectors.
-        write: Computes vectors into an array with a row for each token, *Shape:* ``(rows, width)``. Rows of padding it
-            may leave as they are.
+        write: Computes vectors into an array with a row for each token, *Shape:* ``(rows, width)``. In rows of padding
+            it writes any finite numbers.
         computed: The vectors of all documents end to end, if they are there already. *Shape:* ``(tokens, width)``.
     """
 
@@ -57,15 +57,20 @@ class LazyVectors(list[Floats2d]):
             The tokens of each part, counted over all documents, and their vectors, to be read only.
             *Shape:* ``(tokens, width)``.
         """
+        most, n_tokens = most_tokens(self.width), sum(self.lengths)
+        for start in range(0, n_tokens, most):
+            tokens = slice(start, min(start + most, n_tokens))
+            yield tokens, self.read_consecutive(tokens)
+
+    def read_consecutive(self, tokens: slice) -> Floats2d:
+        """The vectors of tokens that stand side by side, to be read only. *Shape:* ``(tokens, width)``.
+
+        Args:
+            tokens: The tokens, counted over all documents.
+        """
         if self.computed is not None:
-            most = most_tokens(self.width)
-            yield from ((slice(i, i + most), self.computed[i : i + most]) for i in range(0, len(self.computed), most))
-            return
-        start = 0
-        for places in parts(self.lengths, width=self.width):
-            tokens = slice(start, start + len(places.tokens))
-            yield tokens, self.read(places)
-            start = tokens.stop
+            return self.computed[tokens]
+        return self.read(consecutive(self.first, self.lengths, tokens.start, tokens.stop))
 
     def __iter__(self) -> Iterator[Floats2d]:
         return map(self.__getitem__, range(len(self)))
@@ -77,10 +82,8 @@ class LazyVectors(list[Floats2d]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         sequence = range(len(self))[index]
-        length, first = self.lengths[sequence], self.first[sequence]
-        if not length:
-            return self.ops.alloc2f(0, self.width)
-        return self.read(Places([Window(sequence, 0, length, 0, length)], [0], np.arange(first, first + length)))
+        first = int(self.first[sequence])
+        return self.read(consecutive(self.first, self.lengths, first, first + self.lengths[sequence]))
 
     def __add__(self, others: Any) -> Any:
         return list(self) + list(others)
@@ -114,16 +117,21 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
     """
     if isinstance(vectors, LazyVectors):
         return vectors
-
-    def write(places: Places, out: Floats2d) -> None:
-        for w, row in zip(places.windows, places.rows, strict=True):
-            out[row : row + w.end - w.start] = vectors[w.sequence][w.start : w.end]
-
     widths = {x.shape[1] for x in [x for x in vectors if len(x)] or vectors}
     if len(widths) > 1 and any(map(len, vectors)):
         raise ValueError(f"the vectors of some documents have {min(widths)} dimensions, those of others {max(widths)}")
     lengths, width = [len(x) for x in vectors], max(widths, default=0)
-    return LazyVectors(ops, lengths, width, write, computed=end_to_end([x for x in vectors if len(x)]))
+    whole = end_to_end([x for x in vectors if len(x)])
+
+    def write(places: Places, out: Floats2d) -> None:
+        if whole is not None:
+            out[:] = whole[ops.asarray(cast(Any, places.tokens))]
+            return
+        out[:] = 0
+        for sequence, start, end, row in zip(*(part.tolist() for part in places[:4]), strict=True):
+            out[row : row + end - start] = vectors[sequence][start:end]
+
+    return LazyVectors(ops, lengths, width, write, computed=whole)
 
 
 def end_to_end(vectors: Sequence[Any]) -> Any:
@@ -133,6 +141,8 @@ def end_to_end(vectors: Sequence[Any]) -> Any:
     Args:
         vectors: Those of each document, which has a token at least.
     """
+    if len(vectors) == 1:
+        return vectors[0]
     whole = getattr(vectors[0], "base", None) if vectors else None
     if not isinstance(whole, np.ndarray) or whole.ndim != 2 or not whole.flags.c_contiguous:
         return None

@@ -1,10 +1,11 @@
 """The signatures of the models, in one place."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Floats2d, Floats3d, Ints1d
+from thinc.types import Floats2d, Floats3d
 
 
 class Transitions(NamedTuple):
@@ -47,7 +48,7 @@ Scores: TypeAlias = list[Floats2d] | ChainScores | PooledScores
 transition scores, or from several heads."""
 Scorer: TypeAlias = Model[list[Doc], Scores]
 """Scores each token of documents for each class."""
-PaddedBatch: TypeAlias = tuple[Floats3d, Ints1d]
+PaddedBatch: TypeAlias = tuple[Floats3d, Sequence[int]]
 """Sequences padded on the right, and their lengths."""
 EncodePadded: TypeAlias = Model[PaddedBatch, Floats3d]
 """A PyTorch encoder wrapped for Thinc."""

@@ -7,10 +7,10 @@ from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d
 
-from .batches import Window, batch_windows, by_document, cut_windows, most_tokens, padded
-from .lazy import LazyVectors, lazy
+from .batches import Indices, Windows, batches, by_document, cut_windows, first_tokens, most_tokens, padded
+from .lazy import lazy
 from .threads import for_each, tokens_for_threads
-from .types import Encode, EncodePadded, PaddedBatch
+from .types import Encode, EncodePadded
 
 
 def with_windows(layer: EncodePadded, *, size: int, context: int) -> Encode:
@@ -55,54 +55,54 @@ def forward(
     nI, nO = model.get_dim("nI"), model.get_dim("nO")
     vectors = lazy(model.ops, X)
     lengths = vectors.lengths
-    windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
-    if windows and vectors.width != nI:
+    if any(lengths) and vectors.width != nI:
         raise ValueError(f"the vectors have {vectors.width} dimensions, the layer that reads them wants {nI}")
-    Y = by_document(model.ops.alloc2f(sum(lengths), nO, zeros=False), lengths)
+    if len(lengths) == 1 and 0 < lengths[0] <= model.attrs["size"] and not is_train:
+        x = vectors.read_consecutive(slice(0, lengths[0]))
+        return [layer.predict((model.ops.reshape3f(x, 1, -1, nI), lengths))[0]], lambda dY: []
+    windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
+    # Of each window: its first token, counted over all sequences, and how many it has; how many of these are before
+    # those that it answers for, and how many it answers for.
+    first = first_tokens(lengths)
+    starts, sizes = first[windows.sequence] + windows.start, windows.end - windows.start
+    skipped, answered = windows.core_start - windows.start, windows.core_end - windows.core_start
+    Y = model.ops.alloc2f(sum(lengths), nO, zeros=False)
     backprops = []
 
-    def encode(batch: list[Window]) -> None:
-        Yp, backprop_batch = layer(pad(vectors, batch), is_train)
-        for y, w in zip(Yp, batch, strict=True):
-            Y[w.sequence][w.core_start : w.core_end] = y[w.core_start - w.start : w.core_end - w.start]
+    def encode(batch: Indices) -> None:
+        places = padded(Windows(*(values[batch] for values in windows)), first)
+        Xp = model.ops.reshape3f(vectors.read(places), len(batch), -1, nI)
+        Yp, backprop_batch = layer((Xp, sizes[batch].tolist()), is_train)
+        for y, start, skip, size in zip(
+            Yp, *(values[batch].tolist() for values in (starts, skipped, answered)), strict=True
+        ):
+            Y[start + skip : start + skip + size] = y[skip : skip + size]
         if is_train:
             backprops.append((batch, backprop_batch))
 
     most = most_tokens(nI)
     if is_train:
-        for batch in batch_windows(windows, max_padded_tokens=most):
+        for batch in batches(sizes, max_padded_tokens=most):
             encode(batch)
     else:
         most = tokens_for_threads(sum(lengths), most)
-        for_each(list(batch_windows(windows, max_padded_tokens=most)), encode)
+        for_each(list(batches(sizes, max_padded_tokens=most)), encode)
 
-    def backprop(dY: list[Floats2d]) -> list[Floats2d]:
-        dX = [model.ops.alloc2f(length, nI) for length in lengths]
+    def backprop(d_output: list[Floats2d]) -> list[Floats2d]:
+        dY, dX = model.ops.flatten(d_output), model.ops.alloc2f(sum(lengths), nI)
         for batch, backprop_batch in backprops:
-            dYp = model.ops.alloc3f(len(batch), batch[0].end - batch[0].start, nO)
-            for dy, w in zip(dYp, batch, strict=True):
-                dy[w.core_start - w.start : w.core_end - w.start] = dY[w.sequence][w.core_start : w.core_end]
-            for dx, w in zip(backprop_batch(dYp)[0], batch, strict=True):
-                dX[w.sequence][w.start : w.end] += dx[: w.end - w.start]
-        return dX
+            dYp = model.ops.alloc3f(len(batch), int(sizes[batch[0]]), nO)
+            for dy, start, skip, size in zip(
+                dYp, *(values[batch].tolist() for values in (starts, skipped, answered)), strict=True
+            ):
+                dy[skip : skip + size] = dY[start + skip : start + skip + size]
+            for dx, start, size in zip(
+                backprop_batch(dYp)[0], starts[batch].tolist(), sizes[batch].tolist(), strict=True
+            ):
+                dX[start : start + size] += dx[:size]
+        return by_document(dX, lengths)
 
-    return Y, backprop
-
-
-def pad(vectors: LazyVectors, batch: list[Window]) -> PaddedBatch:
-    """The vectors of windows as a padded batch.
-
-    Args:
-        vectors: Those of the documents.
-        batch: The windows, the longest first.
-    """
-    ops = vectors.ops
-    sizes = [w.end - w.start for w in batch]
-    Xp = ops.reshape3f(vectors.read(padded(batch, vectors.first)), len(batch), sizes[0], vectors.width)
-    for x, size in zip(Xp, sizes, strict=True):
-        if size < sizes[0]:
-            x[size:] = 0
-    return Xp, ops.asarray1i(sizes)
+    return by_document(Y, lengths), backprop
 
 
 def with_tokens(layer: Model[Floats2d, Floats2d]) -> Encode:

@@ -48,8 +48,7 @@ def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) 
     cores are the best sequence.
     """
     between, start, end = transitions
-    pieces = cut_windows(lengths, size=PIECE + 2 * LEAD, context=LEAD)
-    sequences, starts, ends, core_starts, core_ends = np.asarray(pieces).T
+    sequences, starts, ends, core_starts, core_ends = cut_windows(lengths, size=PIECE + 2 * LEAD, context=LEAD)
     sizes = ends - starts
     offsets = np.cumsum(sizes) - sizes - starts  # from a token's place in its sequence to that among the pieces' tokens
     places, tokens = ranges(starts, sizes), ranges(first_tokens(lengths)[sequences] + starts, sizes)

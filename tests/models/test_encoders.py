@@ -5,11 +5,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from thinc.api import Model, fix_random_seed
+from thinc.api import Model, NumpyOps, fix_random_seed
 
 from spacy_seqtag.models import batches
-from spacy_seqtag.models.batches import batch_windows, cut_windows
+from spacy_seqtag.models.batches import cut_windows
 from spacy_seqtag.models.encoders import build_cnn, build_mlp, build_rnn, build_transformer
+from spacy_seqtag.models.lazy import vectors_at
 from spacy_seqtag.models.shim import has_bfloat16
 from spacy_seqtag.models.windows import with_tokens, with_windows
 
@@ -113,24 +114,27 @@ def test_gradients_of_overlapping_windows_add_up():
 def test_each_token_is_in_one_core_with_its_context(lengths, context_size):
     context, size = context_size
     cores = [[] for _ in lengths]
-    for w in cut_windows(lengths, size=size, context=context):
-        length = lengths[w.sequence]
-        assert w.end - w.start == min(size, length)
-        assert w.start <= max(0, w.core_start - context)
-        assert w.end >= min(length, w.core_end + context)
-        cores[w.sequence] += range(w.core_start, w.core_end)
+    for sequence, start, end, core_start, core_end in zip(
+        *cut_windows(lengths, size=size, context=context), strict=True
+    ):
+        length = lengths[sequence]
+        assert end - start == min(size, length)
+        assert start <= max(0, core_start - context)
+        assert end >= min(length, core_end + context)
+        cores[sequence] += range(core_start, core_end)
     assert cores == [list(range(length)) for length in lengths]
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.integers(1, 100))
-def test_batches_keep_to_the_budget_and_lose_no_window(lengths, budget):
-    cut = cut_windows(lengths, size=30, context=0)
-    batches = list(batch_windows(cut, max_padded_tokens=budget))
-    assert sorted(w for batch in batches for w in batch) == sorted(cut)
-    for batch in batches:
-        longest = max(w.end - w.start for w in batch)
-        assert batch[0].end - batch[0].start == longest
-        assert len(batch) == 1 or longest * len(batch) <= budget
+@given(st.lists(st.integers(0, 30), max_size=30), st.integers(1, 100))
+def test_batches_keep_to_the_budget_and_lose_no_sequence(lengths, budget):
+    found = [batch.tolist() for batch in batches.batches(lengths, max_padded_tokens=budget)]
+    assert sorted(i for batch in found for i in batch) == [i for i, length in enumerate(lengths) if length]
+    for batch in found:
+        sizes = [lengths[i] for i in batch]
+        assert sizes == sorted(sizes, reverse=True)
+        assert len(batch) == 1 or sizes[0] * len(batch) <= budget
+    longest = [lengths[batch[0]] for batch in found]
+    assert longest == sorted(longest, reverse=True)
 
 
 def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
@@ -150,7 +154,7 @@ def test_a_long_document_is_read_in_bounded_batches(monkeypatch):
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(1, 12))
 def test_a_layer_of_tokens_gets_each_token_once_in_bounded_parts(lengths, most):
-    X = sequences(lengths)
+    X = vectors_at(NumpyOps(), *sequences([sum(lengths)]), np.arange(sum(lengths)), lengths)
     seen = []
 
     def forward(model, x, is_train):

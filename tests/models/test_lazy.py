@@ -80,15 +80,18 @@ def test_lazy_vectors_are_a_list_of_arrays_that_is_read_in_parts(lengths, bounds
     for array, whole in zip(vectors[part], expected[part], strict=True):
         np.testing.assert_array_equal(array, whole)
     windows = batches.cut_windows(lengths, size=size, context=context)
-    random.shuffle(windows)
-    windows = windows[: len(windows) // 2 + 1]
-    if windows:
-        for lay_out in (batches.padded, batches.end_to_end):
-            places = lay_out(windows, batches.first_tokens(lengths))
-            read = vectors.read(places)
-            for w, row in zip(places.windows, places.rows, strict=True):
-                tokens = expected[w.sequence][w.start : w.end]
-                np.testing.assert_array_equal(read[row : row + len(tokens)], tokens)
+    some = random.sample(range(len(windows.start)), len(windows.start) // 2)
+    first = batches.first_tokens(lengths)
+    places = [batches.padded(batches.Windows(*(x[some] for x in windows)), first)] if some else []
+    stretch = sorted(random.choices(range(sum(lengths) + 1), k=2))
+    places.append(batches.consecutive(first, lengths, *stretch))
+    for place in places:
+        read = vectors.read(place)
+        assert np.isfinite(read).all()
+        for sequence, start, end, row in zip(*place[:4], strict=True):
+            np.testing.assert_array_equal(read[row : row + end - start], expected[sequence][start:end])
+    assert len(read) == stretch[1] - stretch[0]
+    np.testing.assert_array_equal(read, np.concatenate([*expected, np.zeros((0, vectors.width))])[slice(*stretch)])
 
 
 def test_lazy_vectors_cannot_be_changed_unnoticed(vectors):
@@ -121,11 +124,13 @@ def test_layers_with_vectors_of_different_documents(vectors):
 
 @given(st.lists(st.integers(0, 30), max_size=6), st.integers(1, 20))
 def test_the_parts_are_all_tokens_in_their_order(lengths, most):
+    types = np.arange(sum(lengths), dtype="float32")[:, None]
+    vectors = vectors_at(NumpyOps(), types, np.arange(len(types)), lengths)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "MAX_PADDED_TOKENS", most)
-        parts = [places.tokens for places in batches.parts(lengths, width=1)]
-    assert [token for part in parts for token in part] == list(range(sum(lengths)))
-    assert all(0 < len(part) <= most for part in parts)
+        parts = [(list(range(sum(lengths)))[tokens], part[:, 0].tolist()) for tokens, part in vectors.parts()]
+    assert [token for tokens, _ in parts for token in tokens] == list(range(sum(lengths)))
+    assert all(tokens == part and 0 < len(part) <= most for tokens, part in parts)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.permutations(range(5)), st.sampled_from(range(5)))

@@ -1,8 +1,9 @@
 """Plain PyTorch modules: tensors in, tensors out, nothing of spaCy or Thinc.
 
 Every encoder maps ``(x, mask)`` to ``y``, where ``x`` has the shape ``(batch_size, seq_len, input_width)``, ``mask``
-the shape ``(batch_size, seq_len)``, true at the tokens and false at the padding on their right, and ``y`` the shape
-``(batch_size, seq_len, width)``. What stands at the padding of ``x`` never changes ``y`` at the tokens.
+the shape ``(batch_size, seq_len)``, true at the tokens and false at the padding on their right, or is None where there
+is none, and ``y`` has the shape ``(batch_size, seq_len, width)``. What stands at the padding of ``x`` never changes
+``y`` at the tokens.
 """
 
 from .characters import PAD_CHARACTER, CharCNN, CharLSTM

@@ -102,8 +102,8 @@ class CharLSTM(nn.Module):
             raise ValueError(f"width must be even, half for each direction; got {width}")
         self.embedding = nn.Embedding(rows, embedding_width, padding_idx=PAD_CHARACTER)
         self.dropout = nn.Dropout(dropout)
-        self.from_start = nn.LSTM(embedding_width, width // 2, batch_first=True)
-        self.from_end = nn.LSTM(embedding_width, width // 2, batch_first=True)
+        self.from_start = nn.LSTM(embedding_width, width // 2)
+        self.from_end = nn.LSTM(embedding_width, width // 2)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Embed words.
@@ -116,7 +116,7 @@ class CharLSTM(nn.Module):
             *Shape:* ``(words, width)``.
         """
         mask = ids != PAD_CHARACTER
-        x = self.dropout(self.embedding(ids))
-        words, last = torch.arange(len(ids), device=ids.device), mask.sum(dim=1) - 1
-        states = read(self.from_start, x), read(self.from_end, reorder(x, reversed_order(mask)))
-        return torch.cat([direction[words, last] for direction in states], dim=1)
+        steps = self.dropout(self.embedding(ids)).transpose(0, 1).contiguous()
+        last, words = mask.sum(dim=1) - 1, torch.arange(len(ids), device=ids.device)
+        states = read(self.from_start, steps), read(self.from_end, reorder(steps, reversed_order(mask)))
+        return torch.cat([direction[last, words] for direction in states], dim=1)

@@ -44,20 +44,20 @@ class CNN(nn.Module):
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Convolve along the sequence.
 
         Args:
             x: Token vectors. *Shape:* ``(batch_size, seq_len, input_width)``.
-            mask: True at tokens. *Shape:* ``(batch_size, seq_len)``.
+            mask: True at tokens, None where there is no padding. *Shape:* ``(batch_size, seq_len)``.
 
         Returns:
             *Shape:* ``(batch_size, seq_len, width)``.
         """
-        keep = mask.unsqueeze(2)
         for convolution in self.convolutions:
-            # Padding must be zero at every layer, as beyond the ends of an unpadded sequence.
-            x = self.dropout(self.activation(convolve(cast(nn.Conv1d, convolution), x * keep)))
+            if mask is not None:  # padding must be zero at every layer, as beyond the ends of an unpadded sequence
+                x = x * mask.unsqueeze(2)
+            x = self.dropout(self.activation(convolve(cast(nn.Conv1d, convolution), x)))
         return x
 
 

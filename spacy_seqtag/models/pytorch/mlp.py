@@ -25,12 +25,12 @@ class MLP(nn.Module):
             )
         )
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Transform each token.
 
         Args:
             x: Token vectors. *Shape:* ``(batch_size, seq_len, input_width)``.
-            mask: True at tokens. *Shape:* ``(batch_size, seq_len)``; not needed, since no token sees another.
+            mask: Not needed, since no token sees another.
 
         Returns:
             *Shape:* ``(batch_size, seq_len, width)``.

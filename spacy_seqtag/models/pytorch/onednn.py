@@ -32,12 +32,12 @@ def precisions() -> frozenset[torch.dtype]:
     return frozenset({torch.float32, *half})
 
 
-def fill_up(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def fill_up(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Put sequences of zeros below a batch, so that an LSTM reads it in large blocks; nothing changes for its own.
 
     Args:
         x: *Shape:* ``(batch_size, seq_len, width)``.
-        mask: True at tokens. *Shape:* ``(batch_size, seq_len)``.
+        mask: True at tokens, None where there is no padding. *Shape:* ``(batch_size, seq_len)``.
 
     Returns:
         Both, as they are where it is no matter.
@@ -45,46 +45,48 @@ def fill_up(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     missing = -len(x) % BLOCK
     if not missing or len(x) <= FEW or x.device.type != "cpu" or precision(x) != torch.bfloat16:
         return x, mask
-    return functional.pad(x, (0, 0, 0, 0, 0, missing)), functional.pad(mask, (0, 0, 0, missing), value=True)
+    if mask is not None:
+        mask = functional.pad(mask, (0, 0, 0, missing), value=True)
+    return functional.pad(x, (0, 0, 0, 0, 0, missing)), mask
 
 
-def can_read(network: nn.Module, x: Tensor) -> bool:
+def can_read(network: nn.Module, steps: Tensor) -> bool:
     """Whether :func:`read` does for a network of one layer and direction.
 
     Args:
-        network: The network, ``batch_first``.
-        x: *Shape:* ``(batch_size, seq_len, input_width)``.
+        network: The network.
+        steps: *Shape:* ``(seq_len, batch_size, input_width)``.
     """
     return (
         type(network) is nn.LSTM
         and not torch.is_grad_enabled()
-        and x.device.type == "cpu"
-        and x.numel() > 0
+        and steps.device.type == "cpu"
+        and steps.numel() > 0
         and bool(torch.backends.mkldnn.enabled)
-        and (x.dtype == network.weight_ih_l0.dtype or torch.is_autocast_enabled("cpu"))
-        and precisions().issuperset({x.dtype, precision(x)})
+        and (steps.dtype == network.weight_ih_l0.dtype or torch.is_autocast_enabled("cpu"))
+        and precisions().issuperset({steps.dtype, precision(steps)})
     )
 
 
-def read(network: nn.LSTM, x: Tensor, *, reverse: bool = False) -> Tensor:
-    """The states of an LSTM, bit for bit what ``network(x)[0]`` is.
+def read(network: nn.LSTM, steps: Tensor, *, reverse: bool = False) -> Tensor:
+    """The states of an LSTM, bit for bit what ``network(steps)[0]`` is.
 
     Args:
-        network: An LSTM of one layer and direction, ``batch_first``.
-        x: *Shape:* ``(batch_size, seq_len, input_width)``.
+        network: An LSTM of one layer and direction.
+        steps: *Shape:* ``(seq_len, batch_size, input_width)``.
         reverse: Whether to read from the end, padding first.
 
     Returns:
-        *Shape:* ``(batch_size, seq_len, state_width)``.
+        *Shape:* ``(seq_len, batch_size, state_width)``.
     """
-    dtype = precision(x)
+    dtype = precision(steps)
     input_weight, state_weight, input_bias, state_bias = prepared(
         network, cast(Any, network)._flat_weights, dtype, lay_out
     )
-    x = x.to(dtype).transpose(0, 1).contiguous()
-    initial = x.new_zeros(1, x.shape[1], network.hidden_size)
+    steps = steps.to(dtype)
+    initial = steps.new_zeros(1, steps.shape[1], network.hidden_size)
     states, *_ = torch.mkldnn_rnn_layer(
-        x,
+        steps,
         input_weight,
         state_weight,
         input_bias,
@@ -101,7 +103,7 @@ def read(network: nn.LSTM, x: Tensor, *, reverse: bool = False) -> Tensor:
         batch_first=False,
         train=False,
     )
-    return states.transpose(0, 1)
+    return states
 
 
 def lay_out(

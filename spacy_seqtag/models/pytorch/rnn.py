@@ -47,18 +47,18 @@ class RNN(nn.Module):
         # A network for each direction and layer: torch's own bidirectional networks need packed sequences to leave the
         # padding out, whose training takes two to three times as long on CPU.
         self.networks = nn.ModuleList(
-            CELLS[cell](width if layer else input_width, state_width, batch_first=True)
+            CELLS[cell](width if layer else input_width, state_width)
             for layer in range(depth)
             for _ in range(self.directions)
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Read the sequence.
 
         Args:
             x: Token vectors. *Shape:* ``(batch_size, seq_len, input_width)``.
-            mask: True at tokens. *Shape:* ``(batch_size, seq_len)``.
+            mask: True at tokens, None where there is no padding. *Shape:* ``(batch_size, seq_len)``.
 
         Returns:
             *Shape:* ``(batch_size, seq_len, width)``.
@@ -69,63 +69,64 @@ class RNN(nn.Module):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         if isinstance(self.networks[0], nn.LSTM):
             x, mask = onednn.fill_up(x, mask)
-        order = reversed_order(mask)
+        order = None if mask is None else reversed_order(mask)
         for i in range(0, len(self.networks), self.directions):
-            states = read(self.networks[i], x)
+            steps = x.transpose(0, 1).contiguous()
+            states = read(self.networks[i], steps).transpose(0, 1)
             if self.directions == 2:
-                states = torch.cat([states, read_from_end(self.networks[i + 1], x, order)], dim=-1)
-            x = self.dropout(states)
+                from_end = read_from_end(self.networks[i + 1], steps, order).transpose(0, 1)
+                states = torch.cat([states, from_end], dim=-1)
+            x = self.dropout(states) if self.training else states
         return x[:batch_size]
 
 
-def read(network: nn.Module, x: Tensor) -> Tensor:
+def read(network: nn.Module, steps: Tensor) -> Tensor:
     """The states of a network of one layer and direction.
 
     Args:
         network: The network.
-        x: *Shape:* ``(batch_size, seq_len, width)``.
+        steps: *Shape:* ``(seq_len, batch_size, width)``.
     """
-    if onednn.can_read(network, x):
-        return onednn.read(cast(nn.LSTM, network), x)
-    states: Tensor = network(x)[0]
+    if onednn.can_read(network, steps):
+        return onednn.read(cast(nn.LSTM, network), steps)
+    states: Tensor = network(steps)[0]
     return states
 
 
-def read_from_end(network: nn.Module, x: Tensor, order: Tensor | None) -> Tensor:
+def read_from_end(network: nn.Module, steps: Tensor, order: Tensor | None) -> Tensor:
     """The same, read from the end.
 
     Args:
         network: The network.
-        x: *Shape:* ``(batch_size, seq_len, width)``.
-        order: What :func:`reversed_order` returned.
+        steps: *Shape:* ``(seq_len, batch_size, width)``.
+        order: What :func:`reversed_order` returned, None where there is no padding.
     """
-    if order is None and onednn.can_read(network, x):
-        return onednn.read(cast(nn.LSTM, network), x, reverse=True)
-    return reorder(read(network, reorder(x, order)), order)
+    if order is None and onednn.can_read(network, steps):
+        return onednn.read(cast(nn.LSTM, network), steps, reverse=True)
+    return reorder(read(network, reorder(steps, order)), order)
 
 
-def reversed_order(mask: Tensor) -> Tensor | None:
+def reversed_order(mask: Tensor) -> Tensor:
     """The order of tokens that turns each sequence round and leaves its padding where it is; its own inverse.
 
     Args:
         mask: True at tokens. *Shape:* ``(batch_size, seq_len)``.
 
     Returns:
-        Positions among the tokens of all sequences, laid end to end with their padding, or None where there is none,
-        as in a batch of one sentence. *Shape:* ``(batch_size * seq_len,)``, integers.
+        Positions among the steps of all sequences, laid end to end. *Shape:* ``(seq_len * batch_size,)``, integers.
     """
-    if not mask.is_cuda and mask.all():  # a GPU would have to be waited for
-        return None
-    position = torch.arange(mask.numel(), device=mask.device).view_as(mask)
-    last = position[:, :1] + mask.sum(dim=1, keepdim=True) - 1
-    return torch.where(mask, position[:, :1] + last - position, position).flatten()
+    batch_size, seq_len = mask.shape
+    step = torch.arange(seq_len, device=mask.device).unsqueeze(1)
+    last = mask.sum(dim=1) - 1
+    sequence = torch.arange(batch_size, device=mask.device)
+    return (torch.where(mask.T, last - step, step) * batch_size + sequence).flatten()
 
 
-def reorder(x: Tensor, order: Tensor | None) -> Tensor:
+def reorder(steps: Tensor, order: Tensor | None) -> Tensor:
     """Turn sequences round.
 
     Args:
-        x: *Shape:* ``(batch_size, seq_len, width)``.
-        order: What :func:`reversed_order` returned.
+        steps: *Shape:* ``(seq_len, batch_size, width)``.
+        order: What :func:`reversed_order` returned, None where there is no padding.
     """
-    return x.flip(1) if order is None else x.flatten(0, 1).index_select(0, order).view_as(x)
+    return steps.flip(0) if order is None else steps.flatten(0, 1).index_select(0, order).view_as(steps)

@@ -49,18 +49,20 @@ class Transformer(nn.Module):
             if parameter.dim() > 1:  # nn.TransformerEncoder copies one block: draw each anew.
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Let each token attend to all tokens of its sequence.
 
         Args:
             x: Token vectors. *Shape:* ``(batch_size, seq_len, input_width)``.
-            mask: True at tokens. *Shape:* ``(batch_size, seq_len)``; each sequence has a token at least.
+            mask: True at tokens, of which each sequence has one at least, None where there is no padding.
+                *Shape:* ``(batch_size, seq_len)``.
 
         Returns:
             *Shape:* ``(batch_size, seq_len, width)``.
         """
         positions = sinusoidal_positions(x.shape[1], self.width, device=x.device)
-        y: Tensor = self.blocks(self.dropout(self.project(x) * self.scale + positions), src_key_padding_mask=~mask)
+        is_padding = None if mask is None else ~mask
+        y: Tensor = self.blocks(self.dropout(self.project(x) * self.scale + positions), src_key_padding_mask=is_padding)
         return y
 
 

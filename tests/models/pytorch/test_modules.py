@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from spacy_seqtag.models.pytorch import CNN, PAD, RNN, UNK, Transformer, WordEmbedding
+from spacy_seqtag.models.pytorch import CNN, MLP, PAD, RNN, UNK, Transformer, WordEmbedding
 from spacy_seqtag.models.pytorch.rnn import CELLS
 from spacy_seqtag.models.pytorch.transformer import sinusoidal_positions
 
@@ -94,3 +94,11 @@ def test_unknown_words_are_trained_and_padding_is_not():
 def test_impossible_sizes_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("build", [CNN, MLP, RNN, Transformer])
+def test_without_padding_no_mask_is_needed(build):
+    torch.manual_seed(0)
+    module = build(input_width=4, width=6, dropout=0.5).eval()
+    x = torch.randn(3, 5, 4)
+    torch.testing.assert_close(module(x, None), module(x, torch.ones(3, 5, dtype=torch.bool)))
