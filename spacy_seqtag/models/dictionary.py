@@ -17,7 +17,7 @@ from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
 from . import pytorch
 from .batches import by_document
 from .hashing import find
-from .shim import construct, to_tensor, wrap_module
+from .shim import construct, few, to_tensor, wrap_module
 from .types import Embed
 
 TABLE = "seqtag_dictionary"
@@ -130,7 +130,11 @@ def forward(
     model: Embed, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     layer: EmbedIds = model.layers[0]
-    vectors, backprop_layer = layer(look_up(model, docs), is_train)
+    rows, unk_prob = look_up(model, docs)
+    weights = None if is_train else few(layer, len(rows))
+    if weights is not None:
+        return by_document(weights[0][rows], map(len, docs)), lambda d_vectors: docs
+    vectors, backprop_layer = layer((rows, unk_prob), is_train)
 
     def backprop(d_vectors: list[Floats2d]) -> list[Doc]:
         backprop_layer(model.ops.flatten(d_vectors))

@@ -33,8 +33,8 @@ def can_set_threads() -> bool:
     count: libraries have them for progress bars and notebooks."""
     if torch.get_num_threads() == 1:
         return False
-    current = threading.current_thread()
-    return current is threading.main_thread() and all(t.daemon for t in threading.enumerate() if t is not current)
+    main = threading.main_thread()
+    return threading.get_ident() == main.ident and all(t.daemon for t in threading.enumerate() if t is not main)
 
 
 @contextmanager

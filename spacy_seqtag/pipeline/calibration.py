@@ -55,9 +55,10 @@ def calibrate(component: TokenClassifier, examples: Sequence[Example]) -> Calibr
         docs = [example.predicted for example in batch]
         if not any(map(len, docs)):
             continue
-        chains = component.chains(docs)
+        present = component.present(docs)
+        chains = component.chains(docs, present)
         classes = chains.decode()
-        gold = np.concatenate([component.gold_classes(example) for example in batch])[chains.is_word]
+        gold = np.concatenate([component.gold_classes(example) for example in batch])[present.is_word]
         starts, ends = component.segments(classes)
         n_wrong, n_open = (np.append(0, np.cumsum(x)) for x in (classes != gold, gold == IGNORE))
         goes_on = np.append(np.isin(gold, np.flatnonzero(~component.followers)), False)

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 
 from ..models.types import Transitions
@@ -24,8 +23,6 @@ class Chains(NamedTuple):
     """Number of words of each sequence."""
     transitions: Transitions
     """Scores of the transitions, ``-inf`` where one is not allowed."""
-    is_word: NDArray[np.bool_]
-    """Of each token of the documents, whether it is a word. *Shape:* ``(tokens,)``."""
 
     def scaled(self, temperature: float) -> "Chains":
         """All scores divided by a temperature, which makes their probabilities less sure if it is above one (Guo et al.
@@ -67,18 +64,11 @@ class Chains(NamedTuple):
             reach *= 2
 
 
-def words_of(docs: Sequence[Doc]) -> NDArray[np.bool_]:
-    """Of each token of documents, whether it is a word, which whitespace is not. *Shape:* ``(tokens,)``."""
-    is_space = np.concatenate([doc.to_array(IS_SPACE) for doc in docs])
-    is_word: NDArray[np.bool_] = is_space == 0
-    return is_word
-
-
 def count_words(is_word: NDArray[np.bool_], docs: Sequence[Doc]) -> list[int]:
     """How many words each document has.
 
     Args:
-        is_word: What :func:`words_of` returned.
+        is_word: Of each token, whether it is a word, which whitespace is not. *Shape:* ``(tokens,)``.
         docs: The documents.
     """
     before = np.append(0, np.cumsum(is_word))

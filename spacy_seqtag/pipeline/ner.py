@@ -15,15 +15,14 @@ from spacy.vocab import Vocab
 from ..models.batches import by_document, ranges
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
-from .chains import words_of
 from .default_model import DEFAULT_MODEL
 from .schemes import OUTSIDE, SCHEMES, Scheme
-from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
+from .token_classifier import Classes, Prediction, Present, TokenClassifier
 
-MARKS = [ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID]
-"""What a document has of the entity that a token is in."""
 IN, OUT, BEGIN = 1, 2, 3
 """spaCy's numbers of the IOB tags."""
+NO_ENTITY = np.asarray([OUT, 0, 0, 0], dtype="uint64")
+"""What it has of a token that is in no entity."""
 
 
 @Language.factory(
@@ -81,6 +80,7 @@ class SeqNER(TokenClassifier):
 
     annotation = "entity"
     extension = "ent_score"
+    attributes = (ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID)
 
     def __init__(
         self, vocab: Vocab, model: Scorer, name: str, *, scheme: str, threshold: float, **settings: Any
@@ -128,24 +128,26 @@ class SeqNER(TokenClassifier):
     def between_words(self, following: Classes) -> Classes:
         return self.scheme.before(following)
 
-    def allowed(self, docs: Sequence[Doc]) -> NDArray[np.bool_] | None:
-        iob, types = np.concatenate([doc.to_array([ENT_IOB, ENT_TYPE]) for doc in docs]).T
-        if not is_blocked(iob, types).any() and (self.overwrite or not types.any()):
+    def allowed(self, docs: Sequence[Doc], present: Present) -> NDArray[np.bool_] | None:
+        marks = present.marks
+        if not marks.any() or (self.overwrite and not is_blocked(marks).any()):
             return None
-        return np.concatenate([self.allowed_in(doc) for doc in docs])
+        lengths = [len(doc) for doc in docs]
+        parts = by_document(marks, lengths), by_document(present.is_word, lengths)
+        return np.concatenate([self.allowed_in(*of_doc) for of_doc in zip(docs, *parts, strict=True)])
 
-    def allowed_in(self, doc: Doc) -> NDArray[np.bool_]:
+    def allowed_in(self, doc: Doc, marks: NDArray[np.uint64], is_word: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which classes the present annotation of a document leaves its tokens. *Shape:* ``(tokens, classes)``."""
-        present = () if self.overwrite else doc.ents
-        blocked = is_blocked(*doc.to_array([ENT_IOB, ENT_TYPE]).T)
+        kept = () if self.overwrite else doc.ents
+        blocked = is_blocked(marks)
         index = self.scheme.encode(self.labels)
         continuing = ~self.followers
-        words = np.flatnonzero(words_of([doc]))
+        words = np.flatnonzero(is_word)
         allowed = np.ones((len(doc), len(continuing)), dtype="bool")
         allowed[blocked] = np.arange(len(continuing)) == OUTSIDE
         after = np.searchsorted(words, np.flatnonzero(blocked), side="right")
         allowed[np.ix_(words[after[after < len(words)]], continuing)] = False
-        for ent in present:
+        for ent in kept:
             first, after = np.searchsorted(words, [ent.start, ent.end])
             for word, prefix in zip(words[first:after], biluo(int(after - first)), strict=True):
                 allowed[word] = np.arange(len(continuing)) == index.get(f"{prefix}-{ent.label_}", OUTSIDE)
@@ -153,57 +155,46 @@ class SeqNER(TokenClassifier):
                 allowed[words[after], continuing] = False
         return allowed
 
-    def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[Prediction]) -> None:
+    def set_annotations(self, docs: Iterable[Doc], prediction: Prediction) -> None:
         """Set the entities.
 
         Args:
             docs: The documents to modify.
-            predictions: What :meth:`predict` returned for them.
+            prediction: What :meth:`predict` returned for them.
         """
         docs = list(docs)
-        if not docs:
-            return
-        lengths = [len(doc) for doc in docs]
-        # What spaCy has of all tokens of a batch, to set at once.
-        marks = np.concatenate([doc.to_array(MARKS) for doc in docs])
-        is_kept = self.keep(docs, marks)
+        classes, probabilities, (_, marks) = prediction
         # No entity of a valid sequence goes on in the next document.
-        classes = np.concatenate([classes for _, (classes, _) in zip(docs, predictions, strict=True)])
-        starts, ends, labels = self.scheme.entities(classes)
-        is_new = ~is_kept[starts]
-        probabilities = confidences_of(predictions)
+        starts, ends, types = self.scheme.entities(classes)
+        attributes = list(self.attributes)
+        if marks.any():
+            is_kept = self.kept(docs, marks)
+            marks = np.where(is_kept[:, None], marks, NO_ENTITY)
+            is_new = ~is_kept[starts]
+        else:
+            attributes = attributes[:2]  # the others of all tokens are zero
+            marks = np.full((len(classes), 2), NO_ENTITY[:2])
+            is_new = np.ones(len(starts), dtype="bool")
         if probabilities is not None:
             is_new &= probabilities >= self.threshold
             probabilities = probabilities[is_new]
-        starts, ends, labels = starts[is_new], ends[is_new], labels[is_new]
-        ids = self.string_ids(self.labels)
-        of_docs = np.searchsorted(np.cumsum(lengths), starts, side="right")
-        keys = np.stack([ids(doc.vocab) for doc in docs])[of_docs, labels]
+        starts, ends = starts[is_new], ends[is_new]
+        labels = self.string_ids(self.labels, docs)[types[is_new]]
         sizes = ends - starts
         inside = ranges(starts, sizes)
-        marks[inside, 0], marks[inside, 1] = IN, np.repeat(keys, sizes)
+        marks[inside, 0], marks[inside, 1] = IN, np.repeat(labels, sizes)
         marks[starts, 0] = BEGIN
-        for doc, of_doc in zip(docs, by_document(marks, lengths), strict=True):
-            doc.from_array(MARKS, cast(Any, of_doc))
-        self.set_scores(docs, starts, ends, keys, probabilities)
+        for doc, of_doc in zip(docs, by_document(marks, map(len, docs)), strict=True):
+            doc.from_array(cast(Any, attributes), cast(Any, of_doc))
+        self.set_scores(docs, starts, ends, labels, probabilities)
 
-    def keep(self, docs: Sequence[Doc], marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Mark tokens as outside of entities, but those that are blocked or whose entity is kept.
-
-        Args:
-            docs: The documents.
-            marks: What they have of their tokens, which is changed. *Shape:* ``(tokens, 4)``.
-
-        Returns:
-            Which tokens stay as they are. *Shape:* ``(tokens,)``.
-        """
-        iob, types = marks[:, 0], marks[:, 1]
-        is_kept = is_blocked(iob, types)
-        if not self.overwrite and types.any():
+    def kept(self, docs: Sequence[Doc], marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which tokens stay as they are: those that are blocked, or whose entity is kept. *Shape:* ``(tokens,)``."""
+        is_kept = is_blocked(marks)
+        if not self.overwrite:
             for doc, of_doc in zip(docs, by_document(is_kept, map(len, docs)), strict=True):
                 for ent in doc.ents:
                     of_doc[ent.start : ent.end] = True
-        marks[~is_kept] = OUT, 0, 0, 0
         return is_kept
 
 
@@ -216,10 +207,10 @@ def constraints_of(scheme: Scheme, n_types: int) -> Transitions:
     return constraints
 
 
-def is_blocked(iob: NDArray[np.uint64], types: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def is_blocked(marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which tokens may be in no entity. spaCy marks them as the beginning of one without a type. *Shape:*
     ``(tokens,)``."""
-    blocked: NDArray[np.bool_] = (iob == BEGIN) & (types == 0)
+    blocked: NDArray[np.bool_] = (marks[:, 0] == BEGIN) & (marks[:, 1] == 0)
     return blocked
 
 

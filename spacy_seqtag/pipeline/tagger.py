@@ -1,11 +1,11 @@
 """The part-of-speech tagger: sets ``token.tag_``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import IS_SPACE, TAG
+from spacy.attrs import TAG
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -14,7 +14,7 @@ from ..models.batches import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer
 from .default_model import DEFAULT_MODEL
-from .token_classifier import Classes, Prediction, TokenClassifier, confidences_of
+from .token_classifier import Classes, Prediction, TokenClassifier
 
 WHITESPACE_TAG = "_SP"
 """Tag of whitespace tokens, as in spaCy's own pipelines; corpora have no such tokens to learn it from."""
@@ -58,6 +58,7 @@ class SeqTagger(TokenClassifier):
 
     annotation = "tag"
     extension = "tag_score"
+    attributes = (TAG,)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -80,30 +81,23 @@ class SeqTagger(TokenClassifier):
         starts = np.arange(len(classes))
         return starts, starts + 1
 
-    def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[Prediction]) -> None:
+    def set_annotations(self, docs: Iterable[Doc], prediction: Prediction) -> None:
         """Set the tags.
 
         Args:
             docs: The documents to modify.
-            predictions: What :meth:`predict` returned for them.
+            prediction: What :meth:`predict` returned for them.
         """
         docs = list(docs)
-        if not docs:
-            return
-        ids = self.string_ids((*self.labels, WHITESPACE_TAG))
-        tags = np.concatenate([ids(doc.vocab)[classes] for doc, (classes, _) in zip(docs, predictions, strict=True)])
-        spaces = np.repeat([ids(doc.vocab)[-1] for doc in docs], [len(doc) for doc in docs])
-        present, is_space = np.concatenate([doc.to_array([TAG, IS_SPACE]) for doc in docs]).T
-        is_word = is_space == 0
-        tags = np.where(is_word, tags, spaces)
+        classes, probabilities, (is_word, marks) = prediction
+        *ids, of_spaces = self.string_ids((*self.labels, WHITESPACE_TAG), docs)
+        tags = np.where(is_word, np.asarray(ids)[classes], of_spaces)
         is_new = is_word
-        if not self.overwrite:
-            tags = np.where(present != 0, present, tags)
-            is_new = is_word & (present == 0)
+        if not self.overwrite and marks.any():
+            tags = np.where(marks[:, 0] != 0, marks[:, 0], tags)
+            is_new = is_word & (marks[:, 0] == 0)
         for doc, of_doc in zip(docs, by_document(tags, map(len, docs)), strict=True):
-            doc.from_array([TAG], cast(Any, of_doc))
-        probabilities = confidences_of(predictions)
+            doc.from_array([*self.attributes], cast(Any, of_doc))
         if probabilities is not None:
-            probabilities = probabilities[is_new[is_word]]
-        starts = np.flatnonzero(is_new)
-        self.set_scores(docs, starts, starts + 1, tags[starts], probabilities)
+            starts = np.flatnonzero(is_new)
+            self.set_scores(docs, starts, starts + 1, tags[starts], probabilities[is_new[is_word]])

@@ -3,23 +3,24 @@
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE
 from spacy.language import Language
+from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span, SpanGroup, Token
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 
-from ..models.batches import by_document
 from ..models.crf import segment_probabilities
 from ..models.pytorch import IGNORE
 from ..models.shim import has_weights
 from ..models.types import ChainScores, PooledScores, Scorer, Scores, Transitions
-from .chains import Chains, count_words, words_of
+from .chains import Chains, count_words
 from .loss import chain_loss, pool_loss, token_loss
 from .saving import SavedComponent
 
@@ -27,13 +28,23 @@ Classes = NDArray[np.int64]
 """A class for each token, as an index into the component's classes; `IGNORE` where there is no annotation."""
 
 
+class Present(NamedTuple):
+    """What the documents of a batch have of their tokens before a component sets its annotation."""
+
+    is_word: NDArray[np.bool_]
+    """Of each token, whether it is a word, which whitespace is not. *Shape:* ``(tokens,)``."""
+    marks: NDArray[np.uint64]
+    """The attributes that the component sets. *Shape:* ``(tokens, attributes)``."""
+
+
 class Prediction(NamedTuple):
-    """What is predicted for a document."""
+    """What is predicted for a batch of documents."""
 
     classes: Classes
-    """The classes of its tokens. *Shape:* ``(tokens,)``."""
+    """The classes of their tokens, one document after the other. *Shape:* ``(tokens,)``."""
     confidences: NDArray[np.float64] | None
     """The probability of each annotation that the classes stand for, in their order; None where it is not asked for."""
+    present: Present
 
 
 GetExamples = Callable[[], Iterable[Example]]
@@ -58,6 +69,8 @@ class TokenClassifier(SavedComponent):
     """What the component predicts, in words."""
     extension: str
     """Name of the extension attribute of tokens that has the probability of their annotation."""
+    attributes: tuple[int, ...]
+    """The attributes of tokens that the component sets."""
 
     def __init__(
         self,
@@ -124,7 +137,15 @@ class TokenClassifier(SavedComponent):
         """Which classes may come after an annotation, so that it does not go on. *Shape:* ``(classes,)``."""
         return np.ones(len(self.classes), dtype="bool")
 
-    def allowed(self, docs: Sequence[Doc]) -> NDArray[np.bool_] | None:
+    def present(self, docs: Sequence[Doc]) -> Present:
+        """What documents have of their tokens."""
+        # For short documents a call for each is much of what they take, so there is one only.
+        attributes = [IS_SPACE, *self.attributes]
+        of_docs = [doc.to_array(attributes) for doc in docs] or [np.zeros((0, len(attributes)), dtype="uint64")]
+        of_tokens = np.concatenate(of_docs)
+        return Present(of_tokens[:, 0] == 0, of_tokens[:, 1:])
+
+    def allowed(self, docs: Sequence[Doc], present: Present) -> NDArray[np.bool_] | None:
         """Which classes the present annotation of documents leaves their tokens, None if all of them. *Shape:*
         ``(tokens, classes)``."""
         return None
@@ -138,11 +159,12 @@ class TokenClassifier(SavedComponent):
         """The class of whitespace before a word of each class."""
         return np.zeros_like(following)
 
-    def chains(self, docs: list[Doc]) -> Chains:
+    def chains(self, docs: list[Doc], present: Present) -> Chains:
         """Score the words of documents.
 
         Args:
             docs: The documents; at least one has a token.
+            present: What :meth:`present` returned for them.
         """
         ops, scores = self.model.ops, self.model.predict(docs)
         transitions = self.constraints
@@ -151,13 +173,12 @@ class TokenClassifier(SavedComponent):
             scores = scores.tokens
         # Of a long document each copy is large.
         flat = ops.to_numpy(scores[0] if len(scores) == 1 else ops.flatten(scores))
-        allowed = self.allowed(docs)
+        allowed = self.allowed(docs, present)
         if allowed is not None:
             flat = np.where(allowed, flat, np.float32(-np.inf))
-        is_word = words_of(docs)
-        if not is_word.all():
-            flat = flat[is_word]
-        return Chains(flat, count_words(is_word, docs), transitions, is_word)
+        if present.is_word.all():
+            return Chains(flat, [len(doc) for doc in docs], transitions)
+        return Chains(flat[present.is_word], count_words(present.is_word, docs), transitions)
 
     def confidences(self, chains: Chains, classes: Classes) -> NDArray[np.float64]:
         """The probability of each annotation, after temperature scaling.
@@ -170,34 +191,26 @@ class TokenClassifier(SavedComponent):
             *Shape:* ``(annotations,)``, in their order.
         """
         starts, ends = self.segments(classes)
-        scores, lengths, transitions, _ = chains.scaled(self.cfg["temperature"])
+        scores, lengths, transitions = chains.scaled(self.cfg["temperature"])
         path = {"classes": classes, "starts": starts, "ends": ends}
         return segment_probabilities(scores, lengths, transitions, **path, followers=self.followers)
 
-    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
+    def predict(self, docs: Iterable[Doc]) -> Prediction:
         """Find the classes of the tokens, without modifying the documents.
 
         Args:
             docs: The documents.
-
-        Returns:
-            What is predicted for each document.
         """
         docs = list(docs)
-        if not any(len(doc) for doc in docs):
-            nothing = Prediction(np.zeros(0, dtype="int64"), np.zeros(0) if self.needs_confidences else None)
-            return [nothing] * len(docs)
-        chains = self.chains(docs)
+        present = self.present(docs)
+        if not len(present.is_word):
+            return Prediction(np.zeros(0, dtype="int64"), np.zeros(0) if self.needs_confidences else None, present)
+        chains = self.chains(docs, present)
         classes = chains.decode()
-        confidences: Sequence[NDArray[np.float64] | None] = [None] * len(docs)
-        if self.needs_confidences:
-            starts, _ = self.segments(classes)
-            ends = np.cumsum(chains.lengths)[:-1]
-            confidences = np.split(self.confidences(chains, classes), np.searchsorted(starts, ends))
-        if not chains.is_word.all():
-            classes = self.over_tokens(classes, chains.is_word)
-        of_docs = by_document(classes, map(len, docs))
-        return [Prediction(*prediction) for prediction in zip(of_docs, confidences, strict=True)]
+        confidences = self.confidences(chains, classes) if self.needs_confidences else None
+        if not present.is_word.all():
+            classes = self.over_tokens(classes, present.is_word)
+        return Prediction(classes, confidences, present)
 
     def over_tokens(self, classes: Classes, is_word: NDArray[np.bool_]) -> Classes:
         """The classes of tokens, from those of the words among them.
@@ -230,7 +243,7 @@ class TokenClassifier(SavedComponent):
         """
         examples = list(examples)
         docs = [example.predicted for example in examples]
-        is_word = words_of(docs)
+        is_word, _ = self.present(docs)
         gold = np.concatenate([self.gold_classes(example) for example in examples])
         gold[~is_word] = IGNORE
         gradient: Scores
@@ -309,10 +322,13 @@ class TokenClassifier(SavedComponent):
         self.vocab.strings.add(label)
         return 1
 
-    def string_ids(self, labels: tuple[str, ...]) -> Callable[[Vocab], NDArray[np.uint64]]:
-        """The IDs of labels in the vocabularies of a batch's documents, which are not the component's own where the
+    def string_ids(self, labels: tuple[str, ...], docs: Sequence[Doc]) -> NDArray[np.uint64]:
+        """The IDs of labels, which the vocabularies of documents know then. These are not the component's own where the
         component was sourced from another pipeline."""
-        return cache(lambda vocab: np.asarray([vocab.strings.add(label) for label in labels], dtype="uint64"))
+        for vocab in {doc.vocab for doc in docs}:
+            for label in labels:
+                vocab.strings.add(label)
+        return np.asarray([get_string_id(label) for label in labels], dtype="uint64")
 
     def set_scores(
         self,
@@ -350,12 +366,6 @@ class TokenClassifier(SavedComponent):
             f"{', '.join(self.labels)}. Add it to the labels file, or leave `labels` out of [initialize.components] "
             "to take them from the data."
         )
-
-
-def confidences_of(predictions: Sequence[Prediction]) -> NDArray[np.float64] | None:
-    """The probabilities of the annotations of all documents, one after the other."""
-    found = [prediction.confidences for prediction in predictions if prediction.confidences is not None]
-    return np.concatenate(found) if found else None
 
 
 def score_of(extension: str, token: Token) -> float | None:

@@ -92,7 +92,7 @@ def test_overwrite_is_a_setting_that_is_saved(nlp, kind, tmp_path):
 
 def test_predict_modifies_no_doc(trained, name):
     doc = trained.make_doc(TEXTS[0])
-    assert trained.get_pipe(name).predict([doc])[0].classes.shape == (len(doc),)
+    assert trained.get_pipe(name).predict([doc]).classes.shape == (len(doc),)
     assert not doc.has_annotation("TAG")
     assert not doc.has_annotation("ENT_IOB")
 

@@ -51,4 +51,4 @@ def test_init_labels_writes_what_initialize_reads(config, kind, tmp_path):
     nlp.initialize(lambda: toy_examples(nlp)[:1])
     assert nlp.get_pipe("tagger").labels == TAGS
     assert nlp.get_pipe("ner").labels == TYPES
-    assert nlp.get_pipe("tagger").predict([nlp.make_doc("a b")])[0].classes.shape == (2,)
+    assert nlp.get_pipe("tagger").predict([nlp.make_doc("a b")]).classes.shape == (2,)

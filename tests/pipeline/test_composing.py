@@ -115,5 +115,5 @@ def test_a_sourced_component_can_grow(nlp, kind, name):
     pipe.add_label("NEWLABEL")
     new = {"tagger": "NEWLABEL", "ner": "U-NEWLABEL" if "U" in PREFIXES[kind] else "B-NEWLABEL"}[name]
     doc = Doc(spacy.blank("de").vocab, words=["Anna"])
-    pipe.set_annotations([doc], [Prediction(np.asarray([pipe.classes.index(new)]), None)])
+    pipe.set_annotations([doc], Prediction(np.asarray([pipe.classes.index(new)]), None, pipe.present([doc])))
     assert (doc[0].tag_ if name == "tagger" else doc[0].ent_type_) == "NEWLABEL"

@@ -72,7 +72,7 @@ def decode(ner, scores, transitions=None):
     """The path of each document of words with these scores."""
     ner.model = scoring(scores, transitions)
     docs = [Doc(NLP.vocab, words=["a"] * len(doc_scores)) for doc_scores in scores]
-    return [prediction.classes for prediction in ner.predict(docs)]
+    return np.split(ner.predict(docs).classes, np.cumsum([len(doc) for doc in docs])[:-1])
 
 
 def test_classes(scheme):
@@ -166,7 +166,7 @@ def test_without_preferences_as_by_viterbi(scheme, lengths, seed, favourite):
     scores = np.random.default_rng(seed).integers(-9, 9, size=(sum(lengths), n)).astype("float32")
     liked = {"nothing": "", "O": "O", "I": "I", "all that continue": "IL"}[favourite]
     scores[:, [tag[0] in liked for tag in CLASSES[scheme]]] += 9
-    found = Chains(scores, lengths, constraints, np.ones(len(scores), "bool")).decode()
+    found = Chains(scores, lengths, constraints).decode()
     best = viterbi(scores, lengths, constraints)
     ends = np.cumsum(lengths)
     for path, expected, s in zip(*(np.split(x, ends) for x in (found, best, scores)), strict=True):
