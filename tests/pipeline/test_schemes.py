@@ -16,6 +16,7 @@ from spacy.training import biluo_to_iob, iob_to_biluo, offsets_to_biluo_tags
 from spacy.training.iob_utils import tags_to_entities
 from spacy.util import filter_spans
 
+from spacy_seqtag.models.batches import by_document
 from spacy_seqtag.models.types import Transitions
 from spacy_seqtag.pipeline.chains import Chains
 from spacy_seqtag.pipeline.schemes import OUTSIDE, SCHEMES
@@ -72,7 +73,7 @@ def decode(ner, scores, transitions=None):
     """The path of each document of words with these scores."""
     ner.model = scoring(scores, transitions)
     docs = [Doc(NLP.vocab, words=["a"] * len(doc_scores)) for doc_scores in scores]
-    return np.split(ner.predict(docs).classes, np.cumsum([len(doc) for doc in docs])[:-1])
+    return by_document(ner.predict(docs).classes, map(len, docs))
 
 
 def test_classes(scheme):
