@@ -17,7 +17,8 @@ from thinc.types import ArgsKwargs, Floats1d, Floats2d, Ints1d
 from . import pytorch
 from .batches import by_document
 from .hashing import find
-from .shim import construct, few, to_tensor, wrap_module
+from .lazy import vectors_at
+from .shim import construct, module_shim, to_floats, to_tensor, wrap_module
 from .types import Embed
 
 TABLE = "seqtag_dictionary"
@@ -131,9 +132,9 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     layer: EmbedIds = model.layers[0]
     rows, unk_prob = look_up(model, docs)
-    weights = None if is_train else few(layer, len(rows))
-    if weights is not None:
-        return by_document(weights[0][rows], map(len, docs)), lambda d_vectors: docs
+    if not is_train:
+        (table,) = map(to_floats, module_shim(layer).module.parameters())
+        return vectors_at(model.ops, table, rows, [len(doc) for doc in docs]), lambda d_vectors: docs
     vectors, backprop_layer = layer((rows, unk_prob), is_train)
 
     def backprop(d_vectors: list[Floats2d]) -> list[Doc]:

@@ -1,6 +1,7 @@
 """Token vectors that are computed where they are read, so that those of a long document need not all be in memory, and
 of short documents those of many are computed at once."""
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -125,7 +126,7 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
 
     def write(places: Places, out: Floats2d) -> None:
         if whole is not None:
-            out[:] = whole[ops.asarray(cast(Any, places.tokens))]
+            take(ops, whole, ops.asarray(cast(Any, places.tokens)), out)
             return
         out[:] = 0
         for sequence, start, end, row in zip(*(part.tolist() for part in places[:4]), strict=True):
@@ -144,18 +145,29 @@ def end_to_end(vectors: Sequence[Any]) -> Any:
     if len(vectors) == 1:
         return vectors[0]
     whole = getattr(vectors[0], "base", None) if vectors else None
-    if not isinstance(whole, np.ndarray) or whole.ndim != 2 or not whole.flags.c_contiguous:
+    if not isinstance(whole, np.ndarray) or whole.ndim != 2 or any(x.base is not whole for x in vectors):
         return None
-    first = end = vectors[0].ctypes.data
-    for x in vectors:
-        if x.base is not whole or not x.flags.c_contiguous or x.ctypes.data != end:
-            return None
-        end += x.nbytes
-    row = whole.strides[0]
-    start, skipped = divmod(first - whole.ctypes.data, row)
+    try:
+        first = end = address(vectors[0])
+        for x in vectors:
+            if address(x) != end:
+                return None
+            end += x.nbytes
+        start, skipped = divmod(first - address(whole), whole.strides[0])
+    except (TypeError, ValueError):  # arrays that are not contiguous, or not to be written to
+        return None
     if skipped or vectors[0].shape[1] != whole.shape[1]:
         return None
-    return whole[start : start + (end - first) // row]
+    return whole[start : start + (end - first) // whole.strides[0]]
+
+
+def address(x: Any) -> int:
+    """Where the numbers of an array begin, in a third of the time that NumPy takes to say so.
+
+    Raises:
+        TypeError, ValueError: If it is not contiguous or not to be written to.
+    """
+    return ctypes.addressof(ctypes.c_char.from_buffer(x))
 
 
 def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: list[int]) -> LazyVectors:
@@ -169,9 +181,24 @@ def vectors_at(ops: Ops, vectors: Floats2d, index: Ints1d, lengths: list[int]) -
     """
 
     def write(places: Places, out: Floats2d) -> None:
-        out[:] = vectors[index[ops.asarray(cast(Any, places.tokens))]]
+        take(ops, vectors, index[ops.asarray(cast(Any, places.tokens))], out)
 
     return LazyVectors(ops, lengths, vectors.shape[1], write)
+
+
+def take(ops: Ops, vectors: Floats2d, index: Any, out: Any) -> None:
+    """Write vectors below each other, as ``out[:] = vectors[index]``, for which NumPy takes twice as long.
+
+    Args:
+        ops: Of the arrays.
+        vectors: The vectors. *Shape:* ``(vectors, width)``.
+        index: Which of them, all there. *Shape:* ``(rows,)``.
+        out: Where to. *Shape:* ``(rows, width)``.
+    """
+    if out.flags.c_contiguous and isinstance(out, np.ndarray):
+        np.take(cast(Any, vectors), index, axis=0, out=out, mode="clip")
+    else:
+        out[:] = ops.xp.take(vectors, index, axis=0)
 
 
 def side_by_side(ops: Ops, layers: Sequence[LazyVectors]) -> LazyVectors:

@@ -13,10 +13,11 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .batches import by_document, ranges
-from .characters import code_points, distinct_words
+from .characters import code_points
 from .dictionary import TAG_TABLE
 from .empty import skip_empty
 from .hashing import HALF, Hashes, find, hash_pairs
+from .kept import KeptRows, of_word_types
 from .types import Scorer, Tok2Vec
 
 MIN_COUNT = 2
@@ -83,7 +84,9 @@ def build_memm(
         "learn_rate_scale": learn_rate_scale,
         "resize_output": resize,
     }
-    model: Scorer = Model("memm", forward, init=init, dims={"nO": nO, "nV": rows}, params={"W": None}, attrs=attrs)
+    model: Scorer = Model(
+        "memm", forward, init=init, dims={"nO": nO, "nV": rows}, params={"W": None}, attrs=attrs, shims=[KeptRows()]
+    )
     model.set_ref("output_layer", model)
     return model
 
@@ -91,6 +94,7 @@ def build_memm(
 def init(model: Scorer, X: list[Doc] | None = None, Y: list[Floats2d] | None = None) -> None:
     if X:
         model.attrs["hashes"], model.attrs["tags"] = read_tags(X[0].vocab)
+        cast(KeptRows, model.shims[0]).forget()
     nO = Y[0].shape[1] if Y else model.get_dim("nO")
     set_weights(model, model.ops.alloc2f(0, 0), nO)
 
@@ -176,20 +180,18 @@ def forward(
 
 def extract(model: Tok2Vec, docs: list[Doc]) -> Features:
     """The features of documents' words. What stands on both sides of whitespace tokens is next to each other."""
-    columns = np.concatenate([doc.to_array([ORTH, LOWER, PREFIX, SUFFIX, SHAPE, IS_SPACE]) for doc in docs])
-    is_word = columns[:, -1] == 0
-    word, lower, prefix, suffix, shape = np.ascontiguousarray(columns[is_word, :-1].T)
+    of_tokens = features_of_forms(model, docs)
+    is_word = of_tokens[:, -1] == 0
+    word, lower, prefix, suffix, shape, one, two, tags = np.ascontiguousarray(of_tokens[is_word, :-1].T)
     documents = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
     lengths = np.bincount(documents[is_word], minlength=len(docs))
     positions = ranges(np.zeros_like(lengths), lengths)
-    tags = tags_of(model, word, shape)
     is_last = positions + 1 == np.repeat(lengths, lengths)
     nothing = np.uint64(0)
     next_word, next_shape, next_tags = np.where(is_last, nothing, np.roll([word, shape, tags], -1, axis=1))
     shapes = hash_pairs(shape, next_shape)
     last_word, last_shapes = np.where(positions == 0, nothing, np.roll([word, shapes], 1, axis=1))
     tag_pairs = hash_pairs(tags, next_tags)
-    one, two = endings(docs)[:, is_word]
     of_text = [word, lower, prefix, one, two, suffix, shape, last_word, next_word]
     of_text += [tags, next_tags, tag_pairs, shapes, last_shapes]
     with_last = [np.zeros_like(word), word, suffix, shape, tag_pairs]
@@ -200,15 +202,34 @@ def extract(model: Tok2Vec, docs: list[Doc]) -> Features:
     return Features(rows_of(model, of_text_keys), last_keys, two_keys, positions, is_word)
 
 
-def endings(docs: list[Doc]) -> Hashes:
-    """The last character of each token, and the last two. *Shape:* ``(2, tokens)``."""
-    words, tokens = distinct_words(docs)
+def features_of_forms(model: Tok2Vec, docs: list[Doc]) -> Hashes:
+    """What the form of each token decides: the form itself, in lower case, its first character, its last ones, its
+    shape, its last character and its last two, a hash of the tags that the training data has of it, and whether it is
+    whitespace. *Shape:* ``(tokens, 9)``."""
+    vocab = docs[0].vocab
+    if any(doc.vocab is not vocab for doc in docs):
+        return np.concatenate([features_of_forms(model, [doc]) for doc in docs])
+    forms = np.concatenate([doc.to_array(ORTH) for doc in docs])
+
+    def of_forms(tokens: Any) -> Hashes:
+        words = [vocab.strings[form] for form in forms[tokens].tolist()]
+        attributes = Doc(vocab, words=words).to_array([ORTH, LOWER, PREFIX, SUFFIX, SHAPE, IS_SPACE])
+        form, lower, prefix, suffix, shape, is_space = attributes.T
+        tags = tags_of(model, form, shape)
+        return np.stack([form, lower, prefix, suffix, shape, *endings(words), tags, is_space], axis=1)
+
+    found, types = of_word_types(vocab, forms, of_forms, cast(KeptRows, model.shims[0]))
+    return found if types is None else found[types]
+
+
+def endings(words: list[str]) -> tuple[Hashes, Hashes]:
+    """The last character of each word, and the last two. *Shape:* ``(words,)``."""
     codes = code_points(words).astype("uint64")
     lengths = np.fromiter(map(len, words), dtype="int64", count=len(words))
     ends = np.cumsum(lengths)
     one = codes[ends - 1] + np.uint64(1)
     two = np.where(lengths > 1, codes[ends - 2] + np.uint64(1), 0) << HALF | one
-    return np.stack([one, two])[:, tokens]
+    return one, two
 
 
 def tags_of(model: Tok2Vec, words: Hashes, shapes: Hashes) -> Hashes:

@@ -35,7 +35,33 @@ def viterbi(scores: Scores, lengths: Sequence[int], transitions: Transitions) ->
         path = in_pieces(scores, lengths, transitions)
         if path is not None:
             return path
+    if len(lengths) == 1 and lengths[0]:
+        return best_path(scores, *transitions)
     return best_paths(scores, lengths, *transitions, np.zeros(0, dtype="int64"))[0]
+
+
+def best_path(scores: Scores, between: Scores, start: Scores, end: Scores) -> Classes:
+    """The best sequence for one that is on its own, without what it takes to have several side by side.
+
+    Args:
+        scores: Scores of the tokens, one at least. *Shape:* ``(tokens, classes)``.
+        between: Scores of the transitions. *Shape:* ``(classes, classes)``.
+        start: Scores of the first class.
+        end: Scores of the last class.
+
+    Returns:
+        The classes of the tokens. *Shape:* ``(tokens,)``.
+    """
+    into = np.ascontiguousarray(between.T)
+    reached = list(scores.astype("float64"))  # the sums over long documents are large
+    reached[0] += start
+    for before, at in pairwise(reached):
+        at += np.maximum.reduce(into + before, axis=1)
+    at = reached[-1] + end
+    path = [at.argmax()]
+    for before in reversed(reached[:-1]):
+        path.append((before + into[path[-1]]).argmax())
+    return np.asarray(path[::-1])
 
 
 def in_pieces(scores: Scores, lengths: Sequence[int], transitions: Transitions) -> Classes | None:

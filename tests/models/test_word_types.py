@@ -9,7 +9,7 @@ from spacy.ml.models import MultiHashEmbed
 from spacy.tokens import Doc
 from thinc.api import fix_random_seed
 
-from spacy_seqtag.models import word_types
+from spacy_seqtag.models import kept
 from spacy_seqtag.models.characters import build_char_cnn
 from spacy_seqtag.models.concatenate import build_concatenate
 from spacy_seqtag.models.lazy import LazyVectors
@@ -40,7 +40,7 @@ EMBED = embedding()
 def few_are_many():
     """Have the distinct words of small batches found as well."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(word_types, "FEW", 0)
+        patch.setattr(kept, "FEW", 0)
         yield
 
 
@@ -63,12 +63,6 @@ def test_each_word_is_embedded_once():
     assert {("ca", "can"), ("ca", "ca")} <= set(words)
     for array, expected in zip(vectors, EMBED.predict(DOCS), strict=True):
         np.testing.assert_allclose(array, expected, atol=1e-5)
-
-
-def test_few_words_are_embedded_as_they_are(monkeypatch):
-    monkeypatch.setattr(word_types, "FEW", 1 + sum(map(len, DOCS)))
-    seen, _ = seen_by(build_word_types(EMBED), DOCS)
-    assert seen == DOCS
 
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=3), max_size=8), min_size=1, max_size=4))
