@@ -1,6 +1,7 @@
 """Documents of any length cut into windows, the windows put into batches, and where their tokens stand in both."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,19 +28,22 @@ class Windows(NamedTuple):
     core_end: Indices
 
 
-class Places(NamedTuple):
-    """Where the tokens of parts of sequences stand: in their sequences, and in an array that has a row for each."""
+class Part(NamedTuple):
+    """Tokens of a sequence that stand side by side, and the row of the first of them in an array."""
 
-    sequence: Indices
-    """The sequence of each part. *Shape:* ``(parts,)``."""
-    start: Indices
-    """Its first token there."""
-    end: Indices
-    """The token after its last one."""
-    row: Indices
-    """The row of its first token."""
+    sequence: int
+    start: int
+    end: int
+    row: int
+
+
+class Places(NamedTuple):
+    """Where tokens of sequences stand: in their sequences, and in an array that has a row for each."""
+
     tokens: Indices
     """The token of each row, counted over all sequences laid end to end. *Shape:* ``(rows,)``."""
+    parts: Callable[[], list[Part]]
+    """Finds the same as parts of sequences; rows that are left are padding."""
 
 
 def most_tokens(width: int) -> int:
@@ -109,7 +113,7 @@ def padded(windows: Windows, first: Indices) -> Places:
     sizes = end - start
     longest = int(sizes.max())
     tokens = (first[sequence] + start)[:, None] + np.minimum(np.arange(longest), sizes[:, None] - 1)
-    return Places(sequence, start, end, np.arange(len(sizes)) * longest, tokens.ravel())
+    return Places(tokens.ravel(), partial(make_parts, sequence, start, end, np.arange(len(sizes)) * longest))
 
 
 def consecutive(first: Indices, lengths: Sequence[int], start: int, end: int) -> Places:
@@ -121,11 +125,19 @@ def consecutive(first: Indices, lengths: Sequence[int], start: int, end: int) ->
         start: The first of the tokens, counted over all sequences.
         end: The token after the last one.
     """
-    starts = np.clip(start - first, 0, lengths)
-    ends = np.clip(end - first, 0, lengths)
-    (sequence,) = np.nonzero(starts < ends)
-    starts, ends = starts[sequence], ends[sequence]
-    return Places(sequence, starts, ends, first[sequence] + starts - start, np.arange(start, end))
+
+    def parts() -> list[Part]:
+        starts, ends = (np.clip(at - first, 0, lengths) for at in (start, end))
+        (sequence,) = np.nonzero(starts < ends)
+        starts, ends = starts[sequence], ends[sequence]
+        return make_parts(sequence, starts, ends, first[sequence] + starts - start)
+
+    return Places(np.arange(start, end), parts)
+
+
+def make_parts(*values: Indices) -> list[Part]:
+    """Parts of sequences from the values of each field."""
+    return list(map(Part, *(value.tolist() for value in values)))
 
 
 def ranges(starts: Indices, sizes: Indices) -> Indices:

@@ -6,11 +6,10 @@ from typing import Any, cast
 
 import torch
 from thinc.api import Model, chain
-from thinc.layers.pytorchwrapper import forward
 from thinc.types import ArgsKwargs, Floats2d
 
 from .crf import CRF, crf, reset, resized
-from .shim import construct, few, module_shim, to_floats, to_tensor, wrap_module
+from .shim import construct, module_shim, to_floats, to_tensor, wrap_module
 from .types import Embed, Encode, Scorer, Tok2Vec
 from .windows import with_tokens
 
@@ -46,7 +45,6 @@ def linear_head(tok2vec: Tok2Vec, nO: int | None, grad_factor: float, *further: 
     width = tok2vec.maybe_get_dim("nO")
     convert = partial(convert_inputs, grad_factor)
     linear: Linear = wrap_module("linear", build_linear, init=init_linear, convert_inputs=convert, nI=width, nO=nO)
-    linear.replace_callbacks(forward_linear, init=init_linear)
     model: Scorer = chain(tok2vec, with_tokens(linear), *further)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", linear)
@@ -95,14 +93,6 @@ def build_linear(*, nI: int, nO: int) -> torch.nn.Linear:
 
 def init_linear(model: Linear, X: Any = None, Y: Any = None) -> None:
     construct(model, nI=model.get_dim("nI"), nO=model.get_dim("nO"))
-
-
-def forward_linear(model: Linear, X: Floats2d, is_train: bool) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    weights = None if is_train else few(model, len(X))
-    if weights is None:
-        output: tuple[Floats2d, Callable[[Floats2d], Floats2d]] = forward(model, X, is_train)
-        return output
-    return model.ops.affine(X, *weights), lambda dY: dY
 
 
 def convert_inputs(

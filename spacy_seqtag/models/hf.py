@@ -244,7 +244,7 @@ def forward_pooling(
 
     def write(places: Places, out: Floats2d) -> None:
         out[:] = 0
-        for sequence, start, end, row in zip(*(part.tolist() for part in places[:4]), strict=True):
+        for sequence, start, end, row in places.parts():
             of_doc = data[sequence]
             part = replace(of_doc, align=of_doc.align[start:end])
             out[row : row + end - start] = forward_arrays(model, [part], False)[0][0]

@@ -129,7 +129,7 @@ def lazy(ops: Ops, vectors: list[Floats2d]) -> LazyVectors:
             take(ops, whole, ops.asarray(cast(Any, places.tokens)), out)
             return
         out[:] = 0
-        for sequence, start, end, row in zip(*(part.tolist() for part in places[:4]), strict=True):
+        for sequence, start, end, row in places.parts():
             out[row : row + end - start] = vectors[sequence][start:end]
 
     return LazyVectors(ops, lengths, width, write, computed=whole)

@@ -27,9 +27,6 @@ SMALL_WORK = 50_000_000
 each of several threads than it takes to wake them up and to wait for the last at every step of a recurrent network:
 on a machine that has other things to do, many times longer."""
 
-FEW = 256
-"""Tokens up to which what a simple layer computes on CPU takes less time than PyTorch's way to it."""
-
 
 @cache
 def has_bfloat16() -> bool:
@@ -289,20 +286,6 @@ def module_shim(model: Model[Any, Any]) -> ModuleShim:
     shim = model.shims[0]
     assert isinstance(shim, ModuleShim)
     return shim
-
-
-def few(model: Model[Any, Any], n_tokens: int) -> list[Any] | None:
-    """The weights of a model that :func:`wrap_module` made, as arrays, where it had better predict with these than by
-    its module: on CPU, for few tokens.
-
-    Args:
-        model: The model.
-        n_tokens: How many tokens.
-    """
-    shim = module_shim(model)
-    if n_tokens > FEW or shim.int8 is not None or shim._model is None or shim.device.type != "cpu":
-        return None
-    return [to_floats(weights) for weights in shim.module.parameters()]
 
 
 def has_weights(model: Model[Any, Any]) -> bool:

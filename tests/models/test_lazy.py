@@ -88,7 +88,7 @@ def test_lazy_vectors_are_a_list_of_arrays_that_is_read_in_parts(lengths, bounds
     for place in places:
         read = vectors.read(place)
         assert np.isfinite(read).all()
-        for sequence, start, end, row in zip(*place[:4], strict=True):
+        for sequence, start, end, row in place.parts():
             np.testing.assert_array_equal(read[row : row + end - start], expected[sequence][start:end])
     assert len(read) == stretch[1] - stretch[0]
     np.testing.assert_array_equal(read, np.concatenate([*expected, np.zeros((0, vectors.width))])[slice(*stretch)])
