@@ -10,7 +10,7 @@ from thinc.types import ArgsKwargs, Floats3d
 from . import pytorch
 from .pytorch.rnn import Cell
 from .shim import construct, module_shim, to_floats, to_tensor, wrap_module
-from .types import Encode, EncodePadded, PaddedBatch
+from .types import Encode, EncodePadded, MixedPrecision, PaddedBatch
 from .windows import with_windows
 
 WINDOW = 128
@@ -35,7 +35,7 @@ def build_cnn(
     kernel_size: int = 3,
     depth: int = 1,
     dropout: float = 0.0,
-    mixed_precision: bool = False,
+    mixed_precision: MixedPrecision = False,
 ) -> Encode:
     """Convolutions along the document.
 
@@ -44,7 +44,8 @@ def build_cnn(
         kernel_size: Tokens under a filter, odd.
         depth: Number of layers.
         dropout: Dropout after each layer.
-        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it.
+        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it;
+            "prediction" to train in single precision all the same.
     """
     build = partial(pytorch.CNN, kernel_size=kernel_size, depth=depth, dropout=dropout)
     context = depth * (kernel_size // 2)
@@ -60,7 +61,7 @@ def build_rnn(
     dropout: float = 0.0,
     window: int = WINDOW,
     context: int = CONTEXT,
-    mixed_precision: bool = False,
+    mixed_precision: MixedPrecision = False,
 ) -> Encode:
     """A recurrent network along the document.
 
@@ -72,7 +73,8 @@ def build_rnn(
         dropout: Dropout after each layer.
         window: Most tokens that are read at once.
         context: Tokens on each side that a token's result rests on, where a document is longer than that.
-        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it.
+        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it;
+            "prediction" to train in single precision all the same.
     """
     build = partial(pytorch.RNN, cell=cell, depth=depth, bidirectional=bidirectional, dropout=dropout)
     return encoder(cell, build, width, window=window, context=context, mixed_precision=mixed_precision)
@@ -86,7 +88,7 @@ def build_transformer(
     dropout: float = 0.0,
     window: int = WINDOW,
     context: int = CONTEXT,
-    mixed_precision: bool = False,
+    mixed_precision: MixedPrecision = False,
 ) -> Encode:
     """Transformer blocks, with positions, trained from scratch.
 
@@ -98,7 +100,8 @@ def build_transformer(
         dropout: Dropout inside the blocks.
         window: Most tokens that are read at once.
         context: Tokens on each side that a token's result rests on, where a document is longer than that.
-        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it.
+        mixed_precision: Whether to compute in half precision: in float16 on GPU, in bfloat16 on a CPU that has it;
+            "prediction" to train in single precision all the same.
     """
     build = partial(
         pytorch.Transformer, depth=depth, n_heads=n_heads, feed_forward_width=feed_forward_width, dropout=dropout
@@ -113,7 +116,7 @@ def encoder(
     *,
     window: int,
     context: int,
-    mixed_precision: bool = False,
+    mixed_precision: MixedPrecision = False,
 ) -> Encode:
     """Make a Thinc encoder of a PyTorch one.
 
@@ -123,7 +126,7 @@ def encoder(
         width: Output width, if known.
         window: As ``size``, see :func:`~spacy_seqtag.models.windows.with_windows`.
         context: See :func:`~spacy_seqtag.models.windows.with_windows`.
-        mixed_precision: See :class:`~spacy_seqtag.models.shim.RestingShim`.
+        mixed_precision: See :data:`~spacy_seqtag.models.types.MixedPrecision`.
     """
     layer: EncodePadded = wrap_module(name, build, init=init, convert_inputs=convert_inputs, nO=width)
     module_shim(layer).mixed_precision = mixed_precision

@@ -19,6 +19,7 @@ from thinc.types import ArgsKwargs, FloatsXd
 from .pytorch.prepared import forget
 from .quantization import quantized
 from .threads import can_set_threads, one_thread
+from .types import MixedPrecision
 
 Dims = dict[str, int]
 
@@ -43,8 +44,7 @@ class RestingShim(PyTorchShim):
 
     learn_rate_scale = 1.0
     """Factor of the optimizer's learning rate for the module's parameters."""
-    mixed_precision = False
-    """Whether matrix products are in half precision: in float16 on GPU, in bfloat16 on a CPU that computes in it."""
+    mixed_precision: MixedPrecision = False
     int8: torch.nn.Module | None = None
     """What predicts in place of the module, once it is quantized."""
 
@@ -61,7 +61,7 @@ class RestingShim(PyTorchShim):
             with torch.inference_mode():
                 return self.int8(*inputs.args, **inputs.kwargs)
         module = self.module
-        with torch.inference_mode(), self.autocast():
+        with torch.inference_mode(), self.autocast(bool(self.mixed_precision)):
             return module(*inputs.args, **inputs.kwargs)
 
     def quantize(self) -> None:
@@ -77,16 +77,17 @@ class RestingShim(PyTorchShim):
             raise ValueError("a quantized pipeline cannot be trained: train the one that it was made from")
         module = self.module
         # The parent enters or forbids half precision on GPU itself.
-        self._mixed_precision = self.mixed_precision and self.device.type == "cuda"
+        half = self.mixed_precision is True
+        self._mixed_precision = half and self.device.type == "cuda"
         try:
-            with self.autocast():
+            with self.autocast(half):
                 return super().begin_update(inputs)
         finally:
             module.eval()
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    def autocast(self, half: bool) -> AbstractContextManager[Any]:
         """Half precision, where it is asked for and the device computes in it."""
-        if self.mixed_precision:
+        if half:
             device = self.device.type
             if device == "cuda" or (device == "cpu" and has_bfloat16()):
                 return torch.autocast(device)

@@ -1,7 +1,7 @@
 """The signatures of the models, in one place."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from spacy.tokens import Doc
 from thinc.api import Model
@@ -52,3 +52,6 @@ PaddedBatch: TypeAlias = tuple[Floats3d, Sequence[int]]
 """Sequences padded on the right, and their lengths."""
 EncodePadded: TypeAlias = Model[PaddedBatch, Floats3d]
 """A PyTorch encoder wrapped for Thinc."""
+MixedPrecision: TypeAlias = bool | Literal["prediction"]
+"""Whether matrix products are in half precision, "prediction" for only where nothing is trained: in float16 on GPU, in
+bfloat16 on a CPU that computes in it."""

@@ -193,3 +193,20 @@ def test_half_precision_is_close_in_results_and_gradients(build):
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=0.05 * np.abs(one).max())
     assert not has_bfloat16() or not np.array_equal(results[0][0], results[1][0])
+
+
+@pytest.mark.parametrize("build", [build_cnn, build_rnn, build_transformer])
+def test_half_precision_in_prediction_alone_trains_in_single(build):
+    X = sequences((5, 200))
+    models = {mixed: build(width=12, mixed_precision=mixed) for mixed in (False, "prediction", True)}
+    for model in models.values():
+        fix_random_seed(0)
+        model.initialize(X=X)
+    predicted, trained, gradients = {}, {}, {}
+    for mixed, model in models.items():
+        predicted[mixed] = model.predict(X)
+        trained[mixed], backprop = model.begin_update(X)
+        gradients[mixed] = backprop([np.ones_like(y) for y in trained[mixed]])
+    for ours, expected in ((trained, False), (gradients, False), (predicted, True)):
+        for one, other in zip(ours["prediction"], ours[expected], strict=True):
+            np.testing.assert_array_equal(one, other)
