@@ -192,7 +192,8 @@ def weights(nlp: Language, name: str) -> list[NDArray[np.float32]]:
     found = []
     for node in nlp.get_pipe(name).model.walk():
         found += [node.get_param(param).copy() for param in node.param_names]
-        found += [p.detach().numpy().copy() for shim in node.shims for p in shim._model.parameters()]
+        modules = [shim._model for shim in node.shims if shim._model is not None]
+        found += [p.detach().numpy().copy() for module in modules for p in module.parameters()]
     return found
 
 

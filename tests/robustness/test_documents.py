@@ -146,21 +146,21 @@ def annotate(nlp, words):
 
 def test_a_document_of_100_000_tokens_is_read_in_bounded_batches(trained, long_doc, monkeypatch):
     sizes = []
-    pad = windows.pad
+    padded = windows.padded
 
-    def counting(*args):
-        Xp, lengths = pad(*args)
-        sizes.append(Xp.shape[:2])
-        return Xp, lengths
+    def counting(batch, first):
+        places = padded(batch, first)
+        sizes.append((len(batch.start), len(places.tokens) // len(batch.start)))
+        return places
 
-    monkeypatch.setattr(windows, "pad", counting)
+    monkeypatch.setattr(windows, "padded", counting)
     doc = annotate(trained, [token.text for token in long_doc])
     assert_well_annotated(doc)
     encoders = len([name for name in trained.pipe_names if name != "tok2vec"]) if trained.kind != "shared" else 1
     # Windows overlap by their contexts, and no batch is larger than allowed: so the memory above that of the vectors
     # does not depend on the length, and the work grows with it.
     assert all(n * length <= batches.MAX_PADDED_TOKENS and length <= WINDOW for n, length in sizes)
-    assert sum(n * length for n, length in sizes) <= encoders * 1.5 * len(long_doc)
+    assert len(long_doc) <= sum(n * length for n, length in sizes) <= encoders * 1.5 * len(long_doc)
 
 
 def test_a_token_of_a_long_document_depends_on_its_surroundings_alone(trained, long_doc):
