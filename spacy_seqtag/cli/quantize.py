@@ -54,6 +54,7 @@ def quantize(nlp: "Language") -> None:
         ValueError: If there are none, or PyTorch cannot.
     """
     from ..benchmark.layers import layers
+    from ..models.kept import KeptRows
     from ..models.shim import RestingShim
 
     shims = {id(shim): shim for layer in layers(nlp) for shim in layer.shims if isinstance(shim, RestingShim)}
@@ -61,6 +62,8 @@ def quantize(nlp: "Language") -> None:
         raise ValueError("none of its layers is a PyTorch module of this package")
     for shim in shims.values():
         shim.quantize()
+    for kept in (shim for layer in layers(nlp) for shim in layer.shims if isinstance(shim, KeptRows)):
+        kept.forget()
 
 
 def comparison(pipelines: dict[str, "Language"], path: Path) -> str:

@@ -132,7 +132,7 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     layer: EmbedIds = model.layers[0]
     rows, unk_prob = look_up(model, docs)
-    if not is_train:
+    if not is_train:  # the vectors are looked up where they are read
         (table,) = map(to_floats, module_shim(layer).module.parameters())
         return vectors_at(model.ops, table, rows, [len(doc) for doc in docs]), lambda d_vectors: docs
     vectors, backprop_layer = layer((rows, unk_prob), is_train)

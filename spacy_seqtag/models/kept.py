@@ -13,8 +13,10 @@ from .hashing import Hashes
 
 FEW = 128
 """Tokens for which it takes longer to find the distinct words than to look them all up."""
-MOST_VALUES = 2**23
-"""Most numbers that are kept of all words: 32 MiB in single precision."""
+MOST_BYTES = 2**25
+"""Most bytes that a layer keeps of words."""
+BYTES_OF_WORD = 256
+"""What a word takes beside its row: the row's array and the place in the dictionary."""
 
 Rows = NDArray[Any]
 """What there is of words, a row for each. *Shape:* ``(words, width)``."""
@@ -22,7 +24,8 @@ Rows = NDArray[Any]
 
 class KeptRows(Shim):
     """What a layer said of words. Although it is no layer, it is among a layer's shims, which Thinc tells when weights
-    change: then all is forgotten."""
+    change by a step, other parameters or loading: then all is forgotten. Who changes them otherwise, or what the
+    vocabulary has of a word, has to call :meth:`forget`."""
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -47,9 +50,12 @@ class KeptRows(Shim):
         new = [i for i, word in enumerate(words) if word not in known]
         if new:
             found = find(new)
-            if (len(known) + len(new)) * found.shape[1] > MOST_VALUES:
-                known = {word: known[word] for word in words if word in known}
-                self.kept = vocab, known
+            if (len(known) + len(new)) * (found[0].nbytes + BYTES_OF_WORD) > MOST_BYTES:
+                # In copies, since a row keeps all that were found with it.
+                few = {word: known[word].copy() for word in words if word in known}
+                if self.kept[1] is known:
+                    self.kept = vocab, few
+                known = few
             known.update(zip([words[i] for i in new], found, strict=True))
         return np.concatenate([known[word] for word in words]).reshape(len(words), -1)
 

@@ -142,10 +142,12 @@ def end_to_end(vectors: Sequence[Any]) -> Any:
     Args:
         vectors: Those of each document, which has a token at least.
     """
-    if len(vectors) == 1:
+    if len(vectors) == 1 and is_plain(vectors[0]):
         return vectors[0]
     whole = getattr(vectors[0], "base", None) if vectors else None
-    if not isinstance(whole, np.ndarray) or whole.ndim != 2 or any(x.base is not whole for x in vectors):
+    if not isinstance(whole, np.ndarray) or whole.ndim != 2 or whole.dtype != "float32":
+        return None
+    if any(x.base is not whole for x in vectors):
         return None
     try:
         first = end = address(vectors[0])
@@ -159,6 +161,12 @@ def end_to_end(vectors: Sequence[Any]) -> Any:
     if skipped or vectors[0].shape[1] != whole.shape[1]:
         return None
     return whole[start : start + (end - first) // whole.strides[0]]
+
+
+def is_plain(x: Any) -> bool:
+    """Whether an array is in single precision, contiguous and to be written to, as layers want it."""
+    flags = x.flags
+    return bool(x.dtype == "float32" and (flags.carray if isinstance(x, np.ndarray) else flags.c_contiguous))
 
 
 def address(x: Any) -> int:

@@ -208,7 +208,7 @@ def features_of_forms(model: Tok2Vec, docs: list[Doc]) -> Hashes:
     whitespace. *Shape:* ``(tokens, 9)``."""
     vocab = docs[0].vocab
     if any(doc.vocab is not vocab for doc in docs):
-        return np.concatenate([features_of_forms(model, [doc]) for doc in docs])
+        return np.concatenate([features_of_forms(model, [doc]) for doc in docs if len(doc)])
     forms = np.concatenate([doc.to_array(ORTH) for doc in docs])
 
     def of_forms(tokens: Any) -> Hashes:

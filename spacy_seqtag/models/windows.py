@@ -59,7 +59,8 @@ def forward(
         raise ValueError(f"the vectors have {vectors.width} dimensions, the layer that reads them wants {nI}")
     if len(lengths) == 1 and 0 < lengths[0] <= model.attrs["size"] and not is_train:
         x = vectors.read_consecutive(slice(0, lengths[0]))
-        return [layer.predict((model.ops.reshape3f(x, 1, -1, nI), lengths))[0]], lambda dY: []
+        y = layer.predict((model.ops.reshape3f(x, 1, -1, nI), lengths))[0]
+        return [model.ops.as_contig(y)], lambda dY: []
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
     # Of each window: its first token, counted over all sequences, and how many it has; how many of these are before
     # those that it answers for, and how many it answers for.

@@ -30,7 +30,8 @@ def build_word_types(embed: Embed) -> Embed:
     Args:
         embed: An embedding of what a token's form and its ``NORM`` decide: these two, and what spaCy's vocabulary has
             of words, like their prefix, suffix, shape and static vector. It looks at no context, and at nothing that
-            earlier components set. What the vocabulary has of a word, but its static vector, must stay as it is.
+            earlier components set. What the vocabulary has of a word, but its static vector, must stay as it is; see
+            :class:`~spacy_seqtag.models.kept.KeptRows`.
 
     Raises:
         ValueError: If the embedding reads an attribute of tokens that is not one of words.
@@ -60,7 +61,8 @@ def check_attributes(attributes: Sequence[int | str]) -> None:
 
 def init(model: Embed, X: list[Doc] | None = None, Y: Any = None) -> None:
     embed: Embed = model.layers[0]
-    forget(model)
+    for shim in model.shims:
+        cast(KeptRows, shim).forget()
     embed.initialize(X, Y)
     if X:
         model.set_dim("nO", embed.predict(X)[0].shape[1], force=True)
@@ -72,7 +74,6 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     embed: Embed = model.layers[0]
     if is_train:
-        forget(model)
         return embed(docs, is_train)
     ops, vocab = model.ops, docs[0].vocab
     lengths = [len(doc) for doc in docs]
@@ -90,12 +91,6 @@ def forward(
     if types is None:
         return by_document(vectors, lengths), lambda d_output: docs
     return vectors_at(ops, vectors, ops.asarray1i(cast(Any, types)), lengths), lambda d_output: docs
-
-
-def forget(model: Embed) -> None:
-    """Keep no vectors of words."""
-    for shim in model.shims:
-        cast(KeptRows, shim).forget()
 
 
 def doc_of(vocab: Vocab, words: NDArray[np.uint64]) -> Doc:

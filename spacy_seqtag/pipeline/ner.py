@@ -17,7 +17,7 @@ from ..models.pytorch import IGNORE
 from ..models.types import Scorer, Transitions
 from .default_model import DEFAULT_MODEL
 from .schemes import OUTSIDE, SCHEMES, Scheme
-from .token_classifier import Classes, Prediction, Present, TokenClassifier
+from .token_classifier import Classes, Prediction, Present, TokenClassifier, string_ids
 
 IN, OUT, BEGIN = 1, 2, 3
 """spaCy's numbers of the IOB tags."""
@@ -130,7 +130,8 @@ class SeqNER(TokenClassifier):
 
     def allowed(self, docs: Sequence[Doc], present: Present) -> NDArray[np.bool_] | None:
         marks = present.marks
-        if not marks.any() or (self.overwrite and not is_blocked(marks).any()):
+        has_entities = not self.overwrite and marks[:, 1].any()
+        if not marks.any() or not (has_entities or is_blocked(marks).any()):
             return None
         lengths = [len(doc) for doc in docs]
         parts = by_document(marks, lengths), by_document(present.is_word, lengths)
@@ -161,31 +162,33 @@ class SeqNER(TokenClassifier):
         Args:
             docs: The documents to modify.
             prediction: What :meth:`predict` returned for them.
+
+        Raises:
+            ValueError: If they have not the tokens that it was made for.
         """
         docs = list(docs)
+        self.check_documents(docs, prediction)
         classes, probabilities, (_, marks) = prediction
         # No entity of a valid sequence goes on in the next document.
         starts, ends, types = self.scheme.entities(classes)
-        attributes = list(self.attributes)
         if marks.any():
             is_kept = self.kept(docs, marks)
             marks = np.where(is_kept[:, None], marks, NO_ENTITY)
             is_new = ~is_kept[starts]
         else:
-            attributes = attributes[:2]  # the others of all tokens are zero
-            marks = np.full((len(classes), 2), NO_ENTITY[:2])
+            marks = np.tile(NO_ENTITY, (len(classes), 1))
             is_new = np.ones(len(starts), dtype="bool")
         if probabilities is not None:
             is_new &= probabilities >= self.threshold
             probabilities = probabilities[is_new]
         starts, ends = starts[is_new], ends[is_new]
-        labels = self.string_ids(self.labels, docs)[types[is_new]]
+        labels = string_ids(self.labels, docs)[types[is_new]]
         sizes = ends - starts
         inside = ranges(starts, sizes)
         marks[inside, 0], marks[inside, 1] = IN, np.repeat(labels, sizes)
         marks[starts, 0] = BEGIN
         for doc, of_doc in zip(docs, by_document(marks, map(len, docs)), strict=True):
-            doc.from_array(cast(Any, attributes), cast(Any, of_doc))
+            doc.from_array([*self.attributes], cast(Any, of_doc))
         self.set_scores(docs, starts, ends, labels, probabilities)
 
     def kept(self, docs: Sequence[Doc], marks: NDArray[np.uint64]) -> NDArray[np.bool_]:

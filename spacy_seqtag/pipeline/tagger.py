@@ -14,7 +14,7 @@ from ..models.batches import by_document
 from ..models.pytorch import IGNORE
 from ..models.types import Scorer
 from .default_model import DEFAULT_MODEL
-from .token_classifier import Classes, Prediction, TokenClassifier
+from .token_classifier import Classes, Prediction, TokenClassifier, string_ids
 
 WHITESPACE_TAG = "_SP"
 """Tag of whitespace tokens, as in spaCy's own pipelines; corpora have no such tokens to learn it from."""
@@ -87,10 +87,14 @@ class SeqTagger(TokenClassifier):
         Args:
             docs: The documents to modify.
             prediction: What :meth:`predict` returned for them.
+
+        Raises:
+            ValueError: If they have not the tokens that it was made for.
         """
         docs = list(docs)
+        self.check_documents(docs, prediction)
         classes, probabilities, (is_word, marks) = prediction
-        *ids, of_spaces = self.string_ids((*self.labels, WHITESPACE_TAG), docs)
+        *ids, of_spaces = string_ids((*self.labels, WHITESPACE_TAG), docs)
         tags = np.where(is_word, np.asarray(ids)[classes], of_spaces)
         is_new = is_word
         if not self.overwrite and marks.any():

@@ -38,7 +38,7 @@ class Present(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What is predicted for a batch of documents."""
+    """What is predicted for a batch of documents, which are to stay as they are until it is set."""
 
     classes: Classes
     """The classes of their tokens, one document after the other. *Shape:* ``(tokens,)``."""
@@ -212,6 +212,19 @@ class TokenClassifier(SavedComponent):
             classes = self.over_tokens(classes, present.is_word)
         return Prediction(classes, confidences, present)
 
+    def check_documents(self, docs: Sequence[Doc], prediction: Prediction) -> None:
+        """Check that a prediction can be set in documents.
+
+        Raises:
+            ValueError: If they have not the tokens that it was made for.
+        """
+        n_tokens = sum(map(len, docs))
+        if n_tokens != len(prediction.classes):
+            raise ValueError(
+                f"the documents have {n_tokens} tokens, and '{self.name}' predicted {len(prediction.classes)}: call "
+                "predict() again where documents were changed or are others"
+            )
+
     def over_tokens(self, classes: Classes, is_word: NDArray[np.bool_]) -> Classes:
         """The classes of tokens, from those of the words among them.
 
@@ -322,14 +335,6 @@ class TokenClassifier(SavedComponent):
         self.vocab.strings.add(label)
         return 1
 
-    def string_ids(self, labels: tuple[str, ...], docs: Sequence[Doc]) -> NDArray[np.uint64]:
-        """The IDs of labels, which the vocabularies of documents know then. These are not the component's own where the
-        component was sourced from another pipeline."""
-        for vocab in {doc.vocab for doc in docs}:
-            for label in labels:
-                vocab.strings.add(label)
-        return np.asarray([get_string_id(label) for label in labels], dtype="uint64")
-
     def set_scores(
         self,
         docs: Sequence[Doc],
@@ -366,6 +371,15 @@ class TokenClassifier(SavedComponent):
             f"{', '.join(self.labels)}. Add it to the labels file, or leave `labels` out of [initialize.components] "
             "to take them from the data."
         )
+
+
+def string_ids(labels: tuple[str, ...], docs: Sequence[Doc]) -> NDArray[np.uint64]:
+    """The IDs of labels, which the vocabularies of documents know then. These are not the component's own where the
+    component was sourced from another pipeline."""
+    for vocab in {doc.vocab for doc in docs}:
+        for label in labels:
+            vocab.strings.add(label)
+    return np.asarray([get_string_id(label) for label in labels], dtype="uint64")
 
 
 def score_of(extension: str, token: Token) -> float | None:

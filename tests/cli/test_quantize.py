@@ -9,6 +9,9 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_seqtag.cli import app
+from spacy_seqtag.cli.quantize import quantize as quantize_nlp
+from spacy_seqtag.models.characters import build_char_lstm
+from spacy_seqtag.models.word_types import build_word_types
 
 from ..conftest import transformer_config
 from ..pipeline import toy
@@ -86,3 +89,19 @@ def test_errors(trained, tmp_path):
     (tmp_path / "dev.spacy").write_bytes(b"words")
     quantize(trained / "nlp", tmp_path / "int8", "--corpus", tmp_path / "dev.spacy", fails=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blank", "dev.spacy", "here"]
+
+
+def test_words_that_were_embedded_before_count_no_more():
+    nlp = spacy.blank("en")
+    tok2vec = nlp.add_pipe("tok2vec")
+    tok2vec.model = build_word_types(build_char_lstm(width=8))
+    docs = [nlp.make_doc(text) for text in toy.TEXTS]
+    tok2vec.model.initialize(X=docs)
+    saved = tok2vec.model.to_bytes()
+    before = vectors(nlp)
+    quantize_nlp(nlp)
+    after = vectors(nlp)
+    assert not np.array_equal(after, before)
+    tok2vec.model = build_word_types(build_char_lstm(width=8)).from_bytes(saved)
+    quantize_nlp(nlp)
+    np.testing.assert_array_equal(vectors(nlp), after)

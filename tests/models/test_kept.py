@@ -139,12 +139,45 @@ def test_vectors_of_the_vocabulary_may_change():
 
 
 def test_no_more_is_kept_than_there_may_be(model, monkeypatch):
-    monkeypatch.setattr(kept, "MOST_VALUES", 14 * 5)
+    monkeypatch.setattr(kept, "MOST_BYTES", 5 * (4 * 14 + kept.BYTES_OF_WORD))
     for start in range(40):
         docs = [Doc(NLP.vocab, words=[f"word{i}" for i in range(start, start + 3)])]
         assert_present(model, docs)
-        assert len(model.shims[0].kept[1]) <= 5
+        assert len(rows_kept(model)) <= 5
     assert_present(model)  # more words at once than are kept
+
+
+def test_what_is_dropped_is_not_kept_by_what_stays(monkeypatch):
+    monkeypatch.setattr(kept, "MOST_BYTES", 100 * (800 + kept.BYTES_OF_WORD))
+    rows, vocab = KeptRows(), NLP.vocab
+    for start in range(0, 1000, 50):
+        rows.look_up(vocab, [0, *range(start, start + 60)], lambda new: np.zeros((len(new), 100)))
+    held = {
+        id(array): array.nbytes for array in (row if row.base is None else row.base for row in rows.kept[1].values())
+    }
+    assert sum(held.values()) <= kept.MOST_BYTES
+
+
+def test_what_is_found_while_all_is_forgotten_is_not_kept(monkeypatch):
+    monkeypatch.setattr(kept, "MOST_BYTES", 1)
+    rows = KeptRows()
+
+    def find(new):
+        rows.forget()  # in another thread weights changed
+        return np.ones((len(new), 1))
+
+    rows.look_up(NLP.vocab, [1], find)
+    assert rows.kept == (None, {})
+
+
+def test_another_device_has_rows_of_its_own(model):
+    model.predict(DOCS)
+    model.shims[0].to_device("cpu", 0)
+    assert rows_kept(model) == {}
+
+
+def rows_kept(model):
+    return model.shims[0].kept[1]
 
 
 def test_nothing_is_saved_or_pickled(model):
@@ -154,18 +187,17 @@ def test_nothing_is_saved_or_pickled(model):
     assert pickle.loads(pickle.dumps(model.shims[0])).kept == (None, {})
 
 
-def test_threads_look_up_at_once():
+@pytest.mark.parametrize("most", [0, 100, 10_000])
+def test_threads_look_up_at_once(monkeypatch, most):
+    monkeypatch.setattr(kept, "MOST_BYTES", most * (8 + kept.BYTES_OF_WORD))
     rows, vocab = KeptRows(), NLP.vocab
     rng = np.random.default_rng(0)
-    batches = [rng.integers(0, 500, size=200).astype("uint64") for _ in range(200)]
+    batches = [rng.integers(0, 500, size=size).astype("uint64") for size in rng.integers(1, 300, size=200)]
 
     def ask(words):
-        found, types = of_word_types(vocab, words, lambda some: np.asarray(words_of(words, some))[:, None], rows)
-        return found[types][:, 0]
-
-    def words_of(words, some):
-        return np.unique(words)[np.searchsorted(np.unique(words), words[some])]
+        found, types = of_word_types(vocab, words, lambda some: words[some][:, None] + np.uint64(1), rows)
+        return (found if types is None else found[types])[:, 0]
 
     with ThreadPoolExecutor(4) as pool:
         for words, found in zip(batches, pool.map(ask, batches), strict=True):
-            np.testing.assert_array_equal(found, words)
+            np.testing.assert_array_equal(found, words + np.uint64(1))

@@ -4,6 +4,7 @@ import copy
 import itertools
 import pickle
 import tracemalloc
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -86,7 +87,8 @@ def test_lazy_vectors_are_a_list_of_arrays_that_is_read_in_parts(lengths, bounds
     stretch = sorted(random.choices(range(sum(lengths) + 1), k=2))
     places.append(batches.consecutive(first, lengths, *stretch))
     for place in places:
-        read = vectors.read(place)
+        with patch.object(NumpyOps, "alloc2f", lambda ops, *shape, zeros: np.full(shape, np.nan, "float32")):
+            read = vectors.read(place)
         assert np.isfinite(read).all()
         for sequence, start, end, row in place.parts():
             np.testing.assert_array_equal(read[row : row + end - start], expected[sequence][start:end])
@@ -115,6 +117,34 @@ def test_documents_with_vectors_of_different_widths(vectors):
     model = with_windows(Model("encode", None, dims={"nI": WIDTH, "nO": WIDTH}), size=8, context=1)
     with pytest.raises(ValueError, match=f"1 dimensions, those of others {WIDTH}"):
         model.predict([vectors[1], vectors[3][:, :1]])
+
+
+@pytest.mark.parametrize("n_docs", [1, 2])
+@pytest.mark.parametrize(
+    "change", [lambda x: x.astype("float64"), lambda x: x[::-1], lambda x: read_only(x), lambda x: x]
+)
+def test_any_arrays_are_read_as_layers_want_them(vectors, n_docs, change):
+    X = [change(x) for x in vectors[1::2][:n_docs]]
+    seen = []
+
+    def forward(model, batch, is_train):
+        Xp = batch[0] if isinstance(batch, tuple) else batch
+        seen.append(Xp)
+        return Xp[..., ::-1], lambda dY: dY
+
+    for layer in (with_windows, with_tokens):
+        settings = {"size": 64, "context": 1} if layer is with_windows else {}
+        model = layer(Model("turn", forward, dims={"nI": WIDTH, "nO": WIDTH}), **settings)
+        for y, x in zip(model.predict(X), X, strict=True):
+            np.testing.assert_array_equal(y, x[:, ::-1])
+            assert layer is with_tokens or y.flags.c_contiguous
+    assert all(x.dtype == "float32" and x.flags.carray for x in seen)
+
+
+def read_only(x):
+    x = x.copy()
+    x.setflags(write=False)
+    return x
 
 
 def test_layers_with_vectors_of_different_documents(vectors):

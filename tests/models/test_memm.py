@@ -55,6 +55,29 @@ def from_left_to_right(model, doc):
     return np.array(scores)
 
 
+def test_words_of_several_vocabularies():
+    vocab, other = make_vocab({"a": {"X": 3}}), make_vocab()
+    other["b"].shape_ = "other"
+    model = with_random_weights(vocab)
+    docs = [Doc(vocab, words=["a", "b"]), Doc(other), Doc(other, words=["b", "a"])]
+    alone = [model.predict([doc])[0] for doc in docs]
+    for scores, expected in zip(model.predict(docs), alone, strict=True):
+        np.testing.assert_allclose(scores, expected, atol=1e-5)
+    same = model.predict([Doc(vocab, words=["b", "a"])])[0]
+    assert not np.allclose(alone[2], same)
+
+
+def test_the_tags_of_new_training_data_count():
+    vocab = make_vocab({"a": {"X": 3}})
+    model = with_random_weights(vocab)
+    docs = [Doc(vocab, words=["a"])]
+    before = memm.extract(model, docs).rows
+    vocab.lookups.remove_table(TAG_TABLE)
+    vocab.lookups.add_table(TAG_TABLE, {"a": {"Y": 3}})
+    model.initialize(X=docs, Y=[np.zeros((1, N_CLASSES), "float32")])
+    assert (memm.extract(model, docs).rows != before).any()
+
+
 WORDS = st.lists(st.sampled_from(["a", "b", "A", "ab", "Abc", "12", "-"]), max_size=30)
 
 

@@ -104,3 +104,21 @@ def test_blocked_tokens_get_no_entity(trained):
     assert [(ent.text, ent.label_) for ent in doc.ents] == [("New York", "LOC")]
     assert [token.ent_iob_ for token in doc[0:2]] == ["B", "B"]
     assert [token.ent_type_ for token in doc[0:2]] == ["", ""]
+
+
+def test_a_prediction_is_set_in_its_own_documents(trained, name):
+    pipe = trained.get_pipe(name)
+    docs = [trained.make_doc(text) for text in TEXTS[:2]]
+    for _, other in trained.pipeline:
+        if other is not pipe:
+            docs = list(other.pipe(docs))
+    prediction = pipe.predict(docs)
+    with docs[0].retokenize() as retokenizer:
+        retokenizer.merge(docs[0][:2])
+    for some in (docs, docs[1:], []):
+        before = [doc.to_bytes() for doc in some]
+        with pytest.raises(ValueError, match=f"'{name}' predicted .* call predict\\(\\) again"):
+            pipe.set_annotations(some, prediction)
+        assert [doc.to_bytes() for doc in some] == before
+    nothing = pipe.predict([])
+    pipe.set_annotations([], nothing)
