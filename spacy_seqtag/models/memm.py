@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE, LOWER, ORTH, PREFIX, SHAPE, SUFFIX
 from spacy.strings import get_string_id
@@ -11,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
+from torch.nn.functional import embedding_bag
 
 from .batches import by_document, ranges
 from .characters import code_points
@@ -18,6 +20,7 @@ from .dictionary import TAG_TABLE
 from .empty import skip_empty
 from .hashing import HALF, Hashes, find, hash_pairs
 from .kept import KeptRows, of_word_types
+from .shim import to_floats
 from .types import Scorer, Tok2Vec
 
 MIN_COUNT = 2
@@ -26,6 +29,8 @@ MIN_SHARE = 0.05
 """The least share of its tokens that have a tag, for the tag not to be taken for an error."""
 DROPPED = 0
 """The row of features that are dropped, all zeros."""
+FEW = 64
+"""Words for which PyTorch, which fetches weights ahead and has several threads, is no faster than Thinc."""
 BLOCK = 256
 """Words of a document that are decided at once, which bounds how often one may be decided again."""
 
@@ -283,7 +288,12 @@ def look_up(model: Tok2Vec, W: Floats2d, rows: NDArray[np.int32]) -> Floats2d:
     """The scores that each word's rows add up to. *Shape:* ``(words, classes)``."""
     if not rows.size:
         return model.ops.alloc2f(0, W.shape[1])
-    sums: Floats2d = model.ops.gather_add(W, model.ops.asarray2i(cast(Any, np.ascontiguousarray(rows.T))))
+    of_words: Any = np.ascontiguousarray(rows.T)
+    sums: Floats2d
+    if isinstance(W, np.ndarray) and len(of_words) > FEW:
+        sums = to_floats(embedding_bag(torch.from_numpy(of_words), torch.from_numpy(W), mode="sum"))
+    else:
+        sums = model.ops.gather_add(W, model.ops.asarray2i(of_words))
     sums *= model.attrs["learn_rate_scale"]
     return sums
 
