@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import onednn
 from .prepared import prepared
 from .rnn import read, reorder, reversed_order
 
@@ -118,5 +119,7 @@ class CharLSTM(nn.Module):
         mask = ids != PAD_CHARACTER
         steps = self.dropout(self.embedding(ids)).transpose(0, 1).contiguous()
         last, words = mask.sum(dim=1) - 1, torch.arange(len(ids), device=ids.device)
-        states = read(self.from_start, steps), read(self.from_end, reorder(steps, reversed_order(mask)))
+        by_onednn = onednn.can_read(self.from_start, steps)
+        from_end = read(self.from_end, reorder(steps, reversed_order(mask)), by_onednn)
+        states = read(self.from_start, steps, by_onednn), from_end
         return torch.cat([direction[last, words] for direction in states], dim=1)

@@ -55,7 +55,7 @@ def can_read(network: nn.Module, steps: Tensor) -> bool:
 
     Args:
         network: The network.
-        steps: *Shape:* ``(seq_len, batch_size, input_width)``.
+        steps: *Shape:* ``(seq_len, batch_size, input_width)``; the first two may be in the other order.
     """
     return (
         type(network) is nn.LSTM

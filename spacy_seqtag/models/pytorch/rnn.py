@@ -70,40 +70,43 @@ class RNN(nn.Module):
         if isinstance(self.networks[0], nn.LSTM):
             x, mask = onednn.fill_up(x, mask)
         order = None if mask is None else reversed_order(mask)
+        by_onednn = onednn.can_read(self.networks[0], x)
         for i in range(0, len(self.networks), self.directions):
             steps = x.transpose(0, 1).contiguous()
-            states = read(self.networks[i], steps).transpose(0, 1)
+            states = read(self.networks[i], steps, by_onednn).transpose(0, 1)
             if self.directions == 2:
-                from_end = read_from_end(self.networks[i + 1], steps, order).transpose(0, 1)
+                from_end = read_from_end(self.networks[i + 1], steps, order, by_onednn).transpose(0, 1)
                 states = torch.cat([states, from_end], dim=-1)
             x = self.dropout(states) if self.training else states
         return x[:batch_size]
 
 
-def read(network: nn.Module, steps: Tensor) -> Tensor:
+def read(network: nn.Module, steps: Tensor, by_onednn: bool) -> Tensor:
     """The states of a network of one layer and direction.
 
     Args:
         network: The network.
         steps: *Shape:* ``(seq_len, batch_size, width)``.
+        by_onednn: Whether :func:`.onednn.can_read`.
     """
-    if onednn.can_read(network, steps):
+    if by_onednn:
         return onednn.read(cast(nn.LSTM, network), steps)
     states: Tensor = network(steps)[0]
     return states
 
 
-def read_from_end(network: nn.Module, steps: Tensor, order: Tensor | None) -> Tensor:
+def read_from_end(network: nn.Module, steps: Tensor, order: Tensor | None, by_onednn: bool) -> Tensor:
     """The same, read from the end.
 
     Args:
         network: The network.
         steps: *Shape:* ``(seq_len, batch_size, width)``.
         order: What :func:`reversed_order` returned, None where there is no padding.
+        by_onednn: Whether :func:`.onednn.can_read`.
     """
-    if order is None and onednn.can_read(network, steps):
+    if order is None and by_onednn:
         return onednn.read(cast(nn.LSTM, network), steps, reverse=True)
-    return reorder(read(network, reorder(steps, order)), order)
+    return reorder(read(network, reorder(steps, order), by_onednn), order)
 
 
 def reversed_order(mask: Tensor) -> Tensor:
