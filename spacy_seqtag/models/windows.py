@@ -7,7 +7,7 @@ from thinc.layers.with_array import forward as forward_array
 from thinc.layers.with_array import init as init_array
 from thinc.types import Floats2d
 
-from .batches import Indices, Windows, batches, by_document, cut_windows, first_tokens, most_tokens, padded
+from .batches import Indices, Windows, batches, by_document, cut_windows, most_tokens, padded
 from .lazy import lazy
 from .threads import for_each, tokens_for_threads
 from .types import Encode, EncodePadded
@@ -64,7 +64,7 @@ def forward(
     windows = cut_windows(lengths, size=model.attrs["size"], context=model.attrs["context"])
     # Of each window: its first token, counted over all sequences, and how many it has; how many of these are before
     # those that it answers for, and how many it answers for.
-    first = first_tokens(lengths)
+    first = vectors.first
     starts, sizes = first[windows.sequence] + windows.start, windows.end - windows.start
     skipped, answered = windows.core_start - windows.start, windows.core_end - windows.core_start
     Y = model.ops.alloc2f(sum(lengths), nO, zeros=False)
