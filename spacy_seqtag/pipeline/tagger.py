@@ -94,8 +94,8 @@ class SeqTagger(TokenClassifier):
         docs = list(docs)
         self.check_documents(docs, prediction)
         classes, probabilities, (is_word, marks) = prediction
-        *ids, of_spaces = string_ids((*self.labels, WHITESPACE_TAG), docs)
-        tags = np.where(is_word, np.asarray(ids)[classes], of_spaces)
+        ids = string_ids((*self.labels, WHITESPACE_TAG), docs)
+        tags = np.where(is_word, ids[classes], ids[-1])
         is_new = is_word
         if not self.overwrite and marks.any():
             tags = np.where(marks[:, 0] != 0, marks[:, 0], tags)
