@@ -1,6 +1,6 @@
 """Layers for documents of any length, which they read as batches of windows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from thinc.api import Model
 from thinc.layers.with_array import forward as forward_array
@@ -70,13 +70,14 @@ def forward(
     Y = model.ops.alloc2f(sum(lengths), nO, zeros=False)
     backprops = []
 
+    def answers(batch: Indices) -> Iterator[tuple[int, int, int]]:
+        return zip(*(values[batch].tolist() for values in (starts, skipped, answered)), strict=True)
+
     def encode(batch: Indices) -> None:
         places = padded(Windows(*(values[batch] for values in windows)), first)
         Xp = model.ops.reshape3f(vectors.read(places), len(batch), -1, nI)
         Yp, backprop_batch = layer((Xp, sizes[batch].tolist()), is_train)
-        for y, start, skip, size in zip(
-            Yp, *(values[batch].tolist() for values in (starts, skipped, answered)), strict=True
-        ):
+        for y, (start, skip, size) in zip(Yp, answers(batch), strict=True):
             Y[start + skip : start + skip + size] = y[skip : skip + size]
         if is_train:
             backprops.append((batch, backprop_batch))
@@ -93,9 +94,7 @@ def forward(
         dY, dX = model.ops.flatten(d_output), model.ops.alloc2f(sum(lengths), nI)
         for batch, backprop_batch in backprops:
             dYp = model.ops.alloc3f(len(batch), int(sizes[batch[0]]), nO)
-            for dy, start, skip, size in zip(
-                dYp, *(values[batch].tolist() for values in (starts, skipped, answered)), strict=True
-            ):
+            for dy, (start, skip, size) in zip(dYp, answers(batch), strict=True):
                 dy[skip : skip + size] = dY[start + skip : start + skip + size]
             for dx, start, size in zip(
                 backprop_batch(dYp)[0], starts[batch].tolist(), sizes[batch].tolist(), strict=True

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
@@ -379,11 +379,6 @@ def string_ids(labels: tuple[str, ...], docs: Sequence[Doc]) -> NDArray[np.uint6
     for vocab in {doc.vocab for doc in docs}:
         for label in labels:
             vocab.strings.add(label)
-    return hashes_of(labels)
-
-
-@lru_cache
-def hashes_of(labels: tuple[str, ...]) -> NDArray[np.uint64]:
     return np.asarray([get_string_id(label) for label in labels], dtype="uint64")
 
 
